@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a built kernel is: its manifest and its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  (pydantic reads the annotation at run time)
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelManifest:
+    """What is known of a built kernel; stands as ``manifest.json`` beside it.
+
+    Attributes:
+        id: Content hash (hex) of source, patch, configuration and compiler.
+        release: What ``uname -r`` says in it.
+        arch: Architecture as ``uname -m`` says it.
+        accelerated: Whether it was built with CONFIG_DYNACCEL.
+        source: Where the source came from, as a user would name it.
+        compiler: First line of the compiler's ``--version``.
+        created: When the build ended, ISO 8601 in UTC.
+        build_seconds: Real time that the build took.
+        image: Name of the file to boot.
+    """
+
+    id: str
+    release: str
+    arch: str
+    accelerated: bool
+    source: str
+    compiler: str
+    created: str
+    build_seconds: float
+    image: str = "vmlinux"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A built kernel on this machine.
+
+    Attributes:
+        directory: Where its files are (image, ``config``, ``dynaccel.patch``, ``build.log``).
+        manifest: What is known of it.
+    """
+
+    directory: Path
+    manifest: KernelManifest
+
+    @property
+    def image(self) -> Path:
+        """The file to boot."""
+        return self.directory / self.manifest.image
+
+    @property
+    def short_id(self) -> str:
+        """The first twelve digits of the id, as users see and type it."""
+        return self.manifest.id[:12]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The store of built kernels below the cache directory, and how a user's word finds one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from dynaccel.core.errors import InfrastructureError, MissingError, UserError
+from dynaccel.core.kernels import MANIFEST, Kernel, KernelManifest
+from dynaccel.host import paths
+
+_ADAPTER = TypeAdapter(KernelManifest)
+_BUILD_HINT = "dynaccel kernel build"
+
+
+def store_dir() -> Path:
+    """Return the directory whose sub-directories are the built kernels."""
+    return paths.cache_dir() / "kernels"
+
+
+def load(directory: Path) -> Kernel:
+    """Return the kernel that is filed in ``directory``.
+
+    Raises:
+        UserError: There is no usable manifest or image.
+    """
+    try:
+        manifest = _ADAPTER.validate_json((directory / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(
+            f"{directory} holds no built kernel: its {MANIFEST} is missing or damaged",
+            hint="dynaccel kernel list",
+        ) from error
+    kernel = Kernel(directory=directory, manifest=manifest)
+    if not kernel.image.is_file():
+        raise UserError(
+            f"{directory} holds no built kernel: {manifest.image} is missing", hint=_BUILD_HINT
+        )
+    return kernel
+
+
+def dump(manifest: KernelManifest) -> bytes:
+    """Return the content of ``manifest.json``."""
+    return _ADAPTER.dump_json(manifest, indent=2) + b"\n"
+
+
+def installed() -> list[Kernel]:
+    """Return all kernels in the store, newest first; damaged entries are passed over."""
+    kernels = []
+    if store_dir().is_dir():
+        for directory in store_dir().iterdir():
+            if directory.name.startswith("."):
+                continue  # a build that was cut off, or one that is going on
+            try:
+                kernels.append(load(directory))
+            except UserError:
+                continue
+    return sorted(kernels, key=lambda kernel: kernel.manifest.created, reverse=True)
+
+
+def resolve(reference: str | None) -> Kernel:
+    """Return the kernel that a user means.
+
+    Args:
+        reference: Start of an id, start of a release (``6.1``; the newest such), a directory that
+            ``kernel build`` wrote, or an image file; None for the newest accelerated one.
+
+    Raises:
+        MissingError: No kernel is built yet.
+        UserError: None, or more than one by id, fits.
+    """
+    if reference is not None and ("/" in reference or Path(reference).exists()):
+        return _from_path(Path(reference))
+    kernels = installed()
+    if reference is None:
+        for kernel in kernels:
+            if kernel.manifest.accelerated:
+                return kernel
+        raise MissingError("no accelerated kernel is built yet", hint=_BUILD_HINT)
+    by_id = [kernel for kernel in kernels if kernel.manifest.id.startswith(reference)]
+    if len(by_id) == 1:
+        return by_id[0]
+    by_release = [kernel for kernel in kernels if kernel.manifest.release.startswith(reference)]
+    if by_release and not by_id:
+        return by_release[0]
+    raise UserError(
+        f"{len(by_id) or 'no'} built kernel{'s' if by_id else ''} fit{'' if by_id else 's'}"
+        f" {reference!r}",
+        hint="dynaccel kernel list",
+    )
+
+
+def delete(kernel: Kernel) -> None:
+    """Remove a kernel from the store; it is out of sight at once, whatever happens on the way.
+
+    Raises:
+        UserError: The kernel does not lie in the store.
+        InfrastructureError: Its files cannot be removed.
+    """
+    if kernel.directory.resolve().parent != store_dir().resolve():
+        raise UserError(
+            f"{kernel.directory} is not in the store of kernels", hint="remove it by hand"
+        )
+    hidden = kernel.directory.with_name(f".deleted.{kernel.directory.name}")
+    try:
+        shutil.rmtree(hidden, ignore_errors=True)
+        kernel.directory.rename(hidden)
+        shutil.rmtree(hidden)
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot remove {kernel.directory}: {error.strerror}", hint="remove it by hand"
+        ) from error
+
+
+def _from_path(path: Path) -> Kernel:
+    if path.is_dir():
+        return load(path)
+    if not path.is_file():
+        raise UserError(f"there is no kernel at {path}", hint="dynaccel kernel list")
+    return Kernel(
+        directory=path.parent.resolve(),
+        manifest=KernelManifest(
+            id="",
+            release="unknown",
+            arch="x86_64",
+            accelerated=True,
+            source=str(path),
+            compiler="unknown",
+            created="",
+            build_seconds=0.0,
+            image=path.name,
+        ),
+    )
