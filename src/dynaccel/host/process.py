@@ -19,7 +19,7 @@ from dynaccel.core.errors import InfrastructureError, ProcessError, StageError
 from dynaccel.host import tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 TAIL_LINES = 20
@@ -115,6 +115,47 @@ def failure(done: Completed) -> ProcessError:
         hint=f"the command was: {command_line(done.argv)}",
         detail=tail(done.stderr or done.stdout),
     )
+
+
+def follow(
+    argv: Sequence[str | Path],
+    *,
+    on_line: Callable[[str], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+    grace_seconds: float = 10.0,
+) -> int:
+    """Run a program to its end, hand on each line as it comes, and return the exit status.
+
+    Standard output and standard error arrive as one stream, in the order they were written.
+
+    Args:
+        argv: The program and its arguments; no shell is involved.
+        on_line: Called with each line, without its end.
+        cwd: Its working directory.
+        env: Variables that are set on top of this process's environment.
+        pass_fds: Open files that it inherits.
+        grace_seconds: When an exception (Ctrl-C among them) ends the wait, real time that the
+            program has after SIGTERM to put its files in order before it is killed.
+
+    Raises:
+        MissingError: The program is not on PATH.
+        InfrastructureError: The system could not start it.
+    """
+    with start(
+        argv, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        pass_fds=pass_fds,
+    ) as child:  # fmt: skip
+        try:
+            for line in child.stdout or ():
+                on_line(line.decode(errors="replace").rstrip("\r\n"))
+            return child.wait()
+        except BaseException:
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait(grace_seconds)
+            raise
 
 
 @contextmanager
