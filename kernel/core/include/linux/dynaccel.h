@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dynaccel - time that flows N times faster
+ *
+ * At ratio N everything that software can read or wait on runs N times faster
+ * than real time. The hardware keeps real time. Two kinds of nanoseconds
+ * therefore meet in the time core: virtual ones, which all clocks show, and
+ * real ones, which a clock event device counts.
+ */
+#ifndef _LINUX_DYNACCEL_H
+#define _LINUX_DYNACCEL_H
+
+#include <linux/jiffies.h>
+#include <linux/jump_label.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/types.h>
+
+#define DYNACCEL_RATIO_MIN	1
+#define DYNACCEL_RATIO_MAX	1000
+
+/**
+ * dynaccel_div_ns - turn virtual nanoseconds into real ones
+ * @virtual_ns:	a duration that is not negative
+ * @ratio:	how many times faster virtual time flows
+ *
+ * Return: the duration in real time, rounded up so that an event which is
+ * programmed with it never comes early.
+ */
+static inline s64 dynaccel_div_ns(s64 virtual_ns, u32 ratio)
+{
+	return div_u64((u64)virtual_ns + ratio - 1, ratio);
+}
+
+/**
+ * dynaccel_mul_ns - turn real nanoseconds into virtual ones
+ * @real_ns:	a duration that is not negative
+ * @ratio:	how many times faster virtual time flows
+ *
+ * Return: the duration in virtual time, S64_MAX when it does not fit.
+ */
+static inline s64 dynaccel_mul_ns(s64 real_ns, u32 ratio)
+{
+	if (real_ns > div_u64(S64_MAX, ratio))
+		return S64_MAX;
+	return real_ns * ratio;
+}
+
+/**
+ * dynaccel_mul_jiffies - turn jiffies of real time into those of virtual time
+ * @real:	a duration in jiffies
+ * @ratio:	how many times faster virtual time flows
+ *
+ * Return: the duration in jiffies as they count now, at the most
+ * MAX_JIFFY_OFFSET.
+ */
+static inline unsigned long dynaccel_mul_jiffies(unsigned long real, u32 ratio)
+{
+	return min_t(u64, mul_u32_u32(min_t(u64, real, U32_MAX), ratio),
+		     MAX_JIFFY_OFFSET);
+}
+
+#ifdef CONFIG_DYNACCEL
+
+DECLARE_STATIC_KEY_FALSE(dynaccel_active);
+extern u32 dynaccel_speedup_ratio;
+
+/**
+ * dynaccel_ratio - how many times faster than real time all clocks run now
+ *
+ * Return: the ratio; 1 at the price of a patched-out branch.
+ */
+static __always_inline u32 dynaccel_ratio(void)
+{
+	if (static_branch_unlikely(&dynaccel_active))
+		return READ_ONCE(dynaccel_speedup_ratio);
+	return 1;
+}
+
+#else /* CONFIG_DYNACCEL */
+
+static __always_inline u32 dynaccel_ratio(void)
+{
+	return 1;
+}
+
+#endif /* CONFIG_DYNACCEL */
+
+/**
+ * dynaccel_real_ns - what a clock event device has to count
+ * @virtual_ns:	a duration that is not negative
+ *
+ * Return: the duration in real time at the present ratio, rounded up.
+ */
+static __always_inline s64 dynaccel_real_ns(s64 virtual_ns)
+{
+	u32 ratio = dynaccel_ratio();
+
+	return ratio == 1 ? virtual_ns : dynaccel_div_ns(virtual_ns, ratio);
+}
+
+/**
+ * dynaccel_virtual_ns - what the clocks show after a duration of real time
+ * @real_ns:	a duration that is not negative
+ *
+ * Return: the duration in virtual time at the present ratio.
+ */
+static __always_inline s64 dynaccel_virtual_ns(s64 real_ns)
+{
+	u32 ratio = dynaccel_ratio();
+
+	return ratio == 1 ? real_ns : dynaccel_mul_ns(real_ns, ratio);
+}
+
+/**
+ * dynaccel_tick_nsec - the period of the tick on the clocks
+ *
+ * The tick keeps its real frequency, or an N times faster one would drown the
+ * CPU. On the clocks it comes every N * TICK_NSEC, and jiffies catch up by N.
+ *
+ * Return: virtual nanoseconds from one tick to the next.
+ */
+static __always_inline u64 dynaccel_tick_nsec(void)
+{
+	return (u64)TICK_NSEC * dynaccel_ratio();
+}
+
+/**
+ * dynaccel_hw_jiffies - a duration of real time as a number of jiffies
+ * @real:	the duration in jiffies at ratio 1
+ *
+ * For limits that guard real progress, such as a stall detector's.
+ *
+ * Return: as many jiffies as the same real time takes at the present ratio.
+ */
+static __always_inline unsigned long dynaccel_hw_jiffies(unsigned long real)
+{
+	u32 ratio = dynaccel_ratio();
+
+	return ratio == 1 ? real : dynaccel_mul_jiffies(real, ratio);
+}
+
+#endif /* _LINUX_DYNACCEL_H */
