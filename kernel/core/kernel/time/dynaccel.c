@@ -26,10 +26,8 @@
 #include "tick-internal.h"
 
 DEFINE_STATIC_KEY_FALSE(dynaccel_active);
-EXPORT_SYMBOL_GPL(dynaccel_active);
 
 u32 dynaccel_speedup_ratio __read_mostly = 1;
-EXPORT_SYMBOL_GPL(dynaccel_speedup_ratio);
 
 /* Serializes changes of the ratio. */
 static DEFINE_MUTEX(dynaccel_mutex);
