@@ -1,1 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+"""Put dynaccel into a kernel source tree: plan, apply, or write the patch to a file."""
+
+from dynaccel.patch.apply_patch import PatchRequest, PatchResult, apply, apply_plan, require_fit
+from dynaccel.patch.plan_tree import FileChange, FileState, HookPlan, HookState, Plan, plan
+from dynaccel.patch.render_patch import full_diff, review_patch, write_patch_file
+
+__all__ = [
+    "FileChange",
+    "FileState",
+    "HookPlan",
+    "HookState",
+    "PatchRequest",
+    "PatchResult",
+    "Plan",
+    "apply",
+    "apply_plan",
+    "full_diff",
+    "plan",
+    "require_fit",
+    "review_patch",
+    "write_patch_file",
+]

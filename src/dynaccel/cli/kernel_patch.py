@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command ``dynaccel kernel patch``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dynaccel.cli.terminal import TerminalReporter
+from dynaccel.patch import (
+    FileState,
+    HookState,
+    apply_plan,
+    full_diff,
+    plan,
+    require_fit,
+    review_patch,
+    write_patch_file,
+)
+
+if TYPE_CHECKING:
+    from dynaccel.patch import Plan
+
+_COLOURS = {
+    FileState.ADD: "green",
+    FileState.CHANGE: "green",
+    FileState.UPDATE: "yellow",
+    HookState.APPLIES: "green",
+    HookState.PARTLY_APPLIED: "yellow",
+    HookState.MISFIT: "red",
+}
+
+
+@click.command()
+@click.argument("tree", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.patch",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Write the patch to a file ('-': standard output) and leave TREE as it is. The patch is"
+    " against the tree without dynaccel, for git apply or patch -p1.",
+)
+@click.option("--dry-run", is_flag=True, help="List what would change; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
+def patch(tree: Path, output: Path | None, *, dry_run: bool, as_json: bool) -> None:
+    """Put dynaccel into the Linux source tree TREE.
+
+    A tree that does not fit is refused before anything is written. A tree that is patched already
+    is recognised and stays as it is.
+    """
+    to_stdout = output == Path("-") and not dry_run
+    if to_stdout and as_json:
+        raise click.UsageError("'-o -' and '--json' both want standard output")
+    found = plan(tree)
+    outcome = _carry_out(found, output, dry_run=dry_run)
+    if as_json:
+        click.echo(json.dumps(_as_json(found, outcome, output), indent=2))
+    elif not to_stdout and (dry_run or not found.misfits):
+        _show(found)
+        click.echo(_summary(found, outcome, output))
+    require_fit(found)
+
+
+def _carry_out(found: Plan, output: Path | None, *, dry_run: bool) -> str:
+    """Do what is asked for; return the outcome in a word."""
+    if found.misfits:
+        return "refused"
+    if dry_run:
+        return "dry_run"
+    if output is None:
+        with TerminalReporter.current(less=1) as reporter:
+            result = apply_plan(found, reporter=reporter)
+        return "patched" if result.written else "unchanged"
+    text = review_patch(found, full_diff(found))
+    if output == Path("-"):
+        click.get_binary_stream("stdout").write(text)
+    else:
+        write_patch_file(output, text)
+    return "patch_written"
+
+
+def _show(found: Plan) -> None:
+    width = max(len(hook.name) for hook in found.hooks)
+    click.echo(f"Linux {found.version} in {found.tree}")
+    click.echo("hooks:")
+    for hook in found.hooks:
+        state = _coloured(hook.state, 16)
+        click.echo(f"  {hook.name:{width}}  {state} {', '.join(hook.paths)}")
+    click.echo("files:")
+    for file in found.files:
+        click.echo(f"  {_coloured(file.state, 11)}{file.path}")
+
+
+def _coloured(state: HookState | FileState, width: int) -> str:
+    return click.style(f"{state.value:{width}}", fg=_COLOURS.get(state))
+
+
+def _summary(found: Plan, outcome: str, output: Path | None) -> str:
+    counts = Counter(file.state for file in found.files)
+    numbers = (
+        f"{counts[FileState.ADD]} to add,"
+        f" {counts[FileState.CHANGE] + counts[FileState.UPDATE]} to change,"
+        f" {counts[FileState.UNCHANGED]} unchanged"
+    )
+    done = numbers.replace("to add", "added").replace("to change", "changed")
+    return {
+        "refused": "the patch does not fit; nothing was written",
+        "dry_run": f"dry run, nothing was written: {numbers}"
+        if found.changes
+        else "the tree is patched already; there is nothing to do",
+        "patched": f"patched: {done}",
+        "unchanged": "the tree is patched already; nothing was changed",
+        "patch_written": f"wrote {output}; the tree is as it was",
+    }[outcome]
+
+
+def _as_json(found: Plan, outcome: str, output: Path | None) -> dict[str, Any]:
+    return {
+        "tree": str(found.tree),
+        "kernel_version": str(found.version),
+        "outcome": outcome,
+        "output": str(output) if outcome == "patch_written" else None,
+        "hooks": [
+            {
+                "name": hook.name,
+                "about": hook.about,
+                "patch": hook.patch,
+                "state": hook.state.name.lower(),
+                "files": list(hook.paths),
+            }
+            for hook in found.hooks
+        ],
+        "files": [{"path": file.path, "state": file.state.value} for file in found.files],
+        "misfits": [asdict(misfit) for misfit in found.misfits],
+    }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Give several files new content: all of them or, after a failure or Ctrl-C, none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynaccel.core.errors import InfrastructureError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MODE = 0o644  # what the patch gives new files, whatever the umask
+_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    """A new content beside its target, and a copy of the old one (None: there was none)."""
+
+    target: Path
+    new: Path
+    old: Path | None
+
+    def put(self) -> None:
+        self.new.replace(self.target)
+
+    def take_back(self) -> None:
+        if self.old is None:
+            self.target.unlink(missing_ok=True)
+        else:
+            self.old.replace(self.target)
+
+
+def write_files(top: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files below ``top`` so that either all have their new content or all the old one.
+
+    Everything that needs room or a permission is done beside the targets first; then the files
+    are only renamed. Modes and owners of existing files stay.
+
+    Args:
+        top: An existing directory.
+        contents: New contents by relative path.
+
+    Raises:
+        UserError: A directory is not writable; nothing was changed.
+        InfrastructureError: Writing failed (full disk); nothing was changed.
+    """
+    _refuse_unwritable(top, contents)
+    try:
+        with ExitStack() as leftovers, ExitStack() as undo:
+            staged = [_stage(top / path, data, leftovers) for path, data in contents.items()]
+            with _signals_deferred():
+                for item in staged:
+                    undo.callback(item.take_back)
+                    item.put()
+                undo.pop_all()
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot write {error.filename or top}: {error.strerror}; nothing was changed",
+            hint="free some room, or work on a copy of the tree elsewhere",
+        ) from error
+
+
+def _refuse_unwritable(top: Path, contents: Mapping[str, bytes]) -> None:
+    directories = {_existing((top / path).parent) for path in contents}
+    bad = sorted(str(path) for path in directories if not os.access(path, os.W_OK | os.X_OK))
+    if bad:
+        raise UserError(
+            f"the tree cannot be changed: no permission to write in {', '.join(bad)}",
+            hint=f"work on a copy of your own (cp -r {top} ...),"
+            " or have the patch written to a file: -o FILE.patch",
+        )
+
+
+def _existing(directory: Path) -> Path:
+    while not directory.exists():
+        directory = directory.parent
+    return directory
+
+
+def _stage(target: Path, data: bytes, leftovers: ExitStack) -> _Staged:
+    _make_parents(target.parent, leftovers)
+    new = _beside(target, leftovers)
+    with new.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if not target.exists():
+        new.chmod(_MODE)
+        return _Staged(target=target, new=new, old=None)
+    old = _beside(target, leftovers)
+    shutil.copyfile(target, old)
+    status = target.stat()
+    for path in (new, old):
+        with suppress(PermissionError):  # only root can give files away
+            os.chown(path, status.st_uid, status.st_gid)
+        path.chmod(status.st_mode & 0o7777)
+    os.utime(old, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return _Staged(target=target, new=new, old=old)
+
+
+def _beside(target: Path, leftovers: ExitStack) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    path = Path(name)
+    leftovers.callback(path.unlink, missing_ok=True)
+    return path
+
+
+def _make_parents(directory: Path, leftovers: ExitStack) -> None:
+    if directory.is_dir():
+        return
+    _make_parents(directory.parent, leftovers)
+    directory.mkdir()
+    leftovers.callback(_remove_if_empty, directory)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with suppress(OSError):
+        directory.rmdir()
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Let signals that end a program wait for the few milliseconds that the renames take."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEFERRED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
