@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From the agent's process to the command's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+
+enum step { STEP_CREDENTIALS, STEP_DIRECTORY, STEP_EXEC };
+
+/* How far a command came that could not be started; goes through a pipe. */
+struct failure {
+	enum step step;
+	int error;
+};
+
+extern char **environ;
+
+static void default_signals(void)
+{
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+}
+
+static int take_credentials(const struct job *job)
+{
+	if (setgroups(job->group_count, job->groups) < 0 ||
+	    setresgid(job->gid, job->gid, job->gid) < 0)
+		return -1;
+	return setresuid(job->uid, job->uid, job->uid);
+}
+
+static void child(const struct job *job, const int streams[3], int result)
+{
+	/* What a login gives; process 1 has 4096 at most, too few for some. */
+	static const struct rlimit files = { 1024, 1 << 20 };
+	struct failure failure = { .step = STEP_CREDENTIALS };
+	sigset_t none;
+
+	setsid();
+	default_signals();
+	setrlimit(RLIMIT_NOFILE, &files);
+	umask(job->umask);
+	for (int i = 0; i < 3; i++)
+		dup2(streams[i], i);
+	if (take_credentials(job) < 0)
+		goto failed;
+	failure.step = STEP_DIRECTORY;
+	if (chdir(job->cwd) < 0)
+		goto failed;
+	failure.step = STEP_EXEC;
+	environ = job->env.list;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(job->args.list[0], job->args.list);
+failed:
+	failure.error = errno;
+	if (write(result, &failure, sizeof(failure)) < 0)
+		_exit(125);
+	_exit(125);
+}
+
+/* Descriptors 0 to 2 of the agent are open, so none of `streams` is one. */
+pid_t command_fork(const struct job *job, const int streams[3], int *result)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		child(job, streams, ends[1]);
+	close(ends[1]);
+	for (int i = 0; i < 3; i++)
+		close(streams[i]);
+	*result = ends[0];
+	return pid;
+}
+
+int command_result(const struct job *job, int result, char *message, size_t room)
+{
+	struct failure failure;
+
+	ssize_t size = read(result, &failure, sizeof(failure));
+
+	if (size < 0)
+		return -1;
+	if (size != sizeof(failure))
+		return 0;
+	switch (failure.step) {
+	case STEP_CREDENTIALS:
+		snprintf(message, room, "cannot become user %u: %s", job->uid,
+			 strerror(failure.error));
+		return 125;
+	case STEP_DIRECTORY:
+		snprintf(message, room, "cannot enter the working directory %s: %s",
+			 job->cwd, strerror(failure.error));
+		return 125;
+	default:
+		snprintf(message, room, "cannot run %s: %s", job->args.list[0],
+			 strerror(failure.error));
+		return failure.error == ENOENT ? 127 : 126;
+	}
+}
