@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Build the guest's agent into the initramfs that every guest boots."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from typing import TYPE_CHECKING
+
+from dynaccel.core.artifacts import content_hash, staged_directory, write_atomic
+from dynaccel.core.errors import MissingError, ProcessError
+from dynaccel.host import paths, process, tools
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dynaccel.core.events import Reporter
+
+IMAGE = "initramfs.cpio"
+# _GNU_SOURCE here rather than in every file: the agent is for Linux alone. Static, because the
+# root that a user names may have no C library, or another one.
+FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-s")
+_NO_LIBRARY = re.compile(r"cannot find -l(c|gcc)\b|fatal error: [\w/]+\.h: No such file")
+# With the Debian name of each architecture, which its cross packages bear.
+_DEBIAN_ARCHES = {"aarch64": "arm64", "x86_64": "amd64"}
+
+
+def guest_image(*, arch: str = "x86_64", reporter: Reporter) -> Path:
+    """Return the initramfs for guests of ``arch``; compile it when its sources are new.
+
+    It lies in the cache under a hash of the sources, the flags and the compiler's file, so a call
+    that finds it starts no program. Builds at the same time do not disturb each other.
+
+    Raises:
+        MissingError: No compiler, no static C library or no ``cpio``; the hint installs it.
+        ProcessError: The sources do not compile.
+        InfrastructureError: The cache cannot be written, or the installation is incomplete.
+    """
+    sources = paths.data_dir("guest")
+    compiler = _compiler(arch)
+    final = paths.cache_dir() / "guest" / _key(sources, compiler)
+    if not (final / IMAGE).is_file():
+        reporter.info("building the guest's agent (once)")
+        tools.require("cpio")
+        with staged_directory(final) as staging:
+            _compile(sources, compiler, staging / "init", arch)
+            write_atomic(staging / IMAGE, _pack(staging))
+            (staging / "init").unlink()
+    return final / IMAGE
+
+
+def _compiler(arch: str) -> Path:
+    if arch == platform.machine():
+        return tools.require("gcc")
+    name = f"{arch}-linux-gnu-gcc"
+    found = tools.find(name)
+    if found is None:
+        package = f"gcc-{arch.replace('_', '-')}-linux-gnu"
+        raise MissingError(
+            f"the program {name} is not on PATH; it compiles for guests of {arch}",
+            hint=tools.install_command(package, *_library_packages(arch)),
+        )
+    return found
+
+
+def _library_packages(arch: str) -> tuple[str, ...]:
+    if arch == platform.machine():
+        return ("libc6-dev",)
+    return (f"libc6-dev-{_DEBIAN_ARCHES.get(arch, arch)}-cross",)
+
+
+def _sources(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if path.suffix in {".c", ".h"})
+
+
+def _key(sources: Path, compiler: Path) -> str:
+    # The compiler's file stands for its version: asking it would cost more than all the rest.
+    real = compiler.resolve()
+    status = real.stat()
+    parts = [(path.name, path.read_bytes()) for path in _sources(sources)]
+    parts.append(("flags", " ".join(FLAGS).encode()))
+    parts.append(("compiler", f"{real} {status.st_size} {status.st_mtime_ns}".encode()))
+    return content_hash(parts)
+
+
+def _compile(sources: Path, compiler: Path, output: Path, arch: str) -> None:
+    files = [path for path in _sources(sources) if path.suffix == ".c"]
+    try:
+        process.run([compiler, *FLAGS, "-o", output, *files], env={"LC_ALL": "C"})
+    except ProcessError as error:
+        if not _NO_LIBRARY.search(error.detail or ""):
+            raise
+        raise MissingError(
+            "the guest's agent cannot be compiled: the static C library is not installed",
+            hint=tools.install_command(*_library_packages(arch)),
+            detail=error.detail,
+        ) from error
+
+
+def _pack(staging: Path) -> bytes:
+    # Not compressed: the guest would spend more time on unpacking than the host on reading.
+    (staging / "init").chmod(0o755)
+    os.utime(staging / "init", (0, 0))  # --reproducible leaves the date in
+    argv = ["cpio", "--create", "--format=newc", "--reproducible", "--owner=+0:+0", "--quiet"]
+    return process.run(argv, cwd=staging, stdin=b"init\n").stdout
