@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands ``dynaccel kernel ...``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dynaccel.cli.terminal import TerminalReporter
+from dynaccel.core.units import format_duration
+
+if TYPE_CHECKING:
+    from dynaccel.core.events import Reporter
+    from dynaccel.core.kernels import Kernel
+    from dynaccel.kbuild import Patcher
+
+
+class KernelCommands(click.Group):
+    """The group; ``patch`` is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of their use."""
+        return ["patch", *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a sub-command; None when there is none of that name."""
+        if cmd_name == "patch":
+            from dynaccel.cli.kernel_patch import patch  # noqa: PLC0415
+
+            return patch
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=KernelCommands)
+def kernel() -> None:
+    """Patch, build, list and delete kernels."""
+
+
+@kernel.command()
+@click.option(
+    "--source",
+    metavar="REF",
+    default="debian:6.1",
+    show_default=True,
+    help="A package (debian:6.1), a tarball, or a kernel tree, which stays as it is.",
+)
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also copy the result here.",
+)
+@click.option(
+    "--config",
+    "fragments",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Kernel options on top of the shipped ones (CONFIG_NAME=y ...); may be repeated.",
+)
+@click.option("--jobs", "-j", metavar="N", type=click.IntRange(1), help="Default: one a CPU.")
+@click.option("--no-patch", is_flag=True, help="Build an unpatched kernel, for comparison.")
+@click.option("--force", is_flag=True, help="Build all of it anew, even when it is there.")
+def build(
+    *,
+    source: str,
+    output: Path | None,
+    fragments: tuple[Path, ...],
+    jobs: int | None,
+    no_patch: bool,
+    force: bool,
+) -> None:
+    """Build a kernel with accelerated time and file it for 'dynaccel run'.
+
+    Prints the directory of the result. An interrupted build goes on where it was when the same
+    command is given again.
+    """
+    from dynaccel import kbuild  # noqa: PLC0415
+
+    with TerminalReporter.current() as reporter:
+        built = kbuild.build(
+            kbuild.BuildRequest(
+                source=source, fragments=fragments, jobs=jobs, force=force, output=output
+            ),
+            patcher=None if no_patch else _patcher(reporter),
+            reporter=reporter,
+        )
+        reporter.info(
+            f"kernel {built.short_id}: Linux {built.manifest.release},"
+            f" built in {format_duration(built.manifest.build_seconds)}"
+        )
+    click.echo(built.directory)
+
+
+@kernel.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
+def list_kernels(*, as_json: bool) -> None:
+    """List the kernels that are built, newest first."""
+    from dynaccel.host import kernels  # noqa: PLC0415
+    from dynaccel.kbuild import used  # noqa: PLC0415
+
+    rows = [(found, used(found.directory)) for found in kernels.installed()]
+    if as_json:
+        click.echo(json.dumps([_as_json(found, size) for found, size in rows], indent=2))
+    elif rows:
+        click.echo(_table(rows))
+    else:
+        click.echo("no kernel is built yet; build one: dynaccel kernel build")
+
+
+@kernel.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Delete all of them.")
+def rm(ids: tuple[str, ...], *, everything: bool) -> None:
+    """Delete built kernels by their ids, or the starts of their ids."""
+    from dynaccel import kbuild  # noqa: PLC0415
+
+    if everything == bool(ids):
+        raise click.UsageError("name the kernels to delete, or give --all")
+    directories = kbuild.all_filed() if everything else kbuild.find_filed(ids)
+    freed = kbuild.remove(directories)
+    click.echo(
+        f"deleted {len(directories)} kernel{'' if len(directories) == 1 else 's'},"
+        f" {kbuild.format_size(freed)} freed"
+    )
+
+
+@kernel.command()
+def clean() -> None:
+    """Delete what builds leave beside the kernels: unpacked sources, objects, downloads.
+
+    The built kernels stay. The next build starts from the source again, with ccache's help.
+    """
+    from dynaccel import kbuild  # noqa: PLC0415
+
+    with TerminalReporter.current() as reporter:
+        freed = kbuild.clean(reporter=reporter)
+    click.echo(f"{kbuild.format_size(freed)} freed")
+
+
+def _patcher(reporter: Reporter) -> Patcher:
+    """Return the patch stage in the form in which the build stage takes it."""
+    from dynaccel import patch  # noqa: PLC0415
+    from dynaccel.core.artifacts import content_hash, files_under  # noqa: PLC0415
+    from dynaccel.host import paths  # noqa: PLC0415
+    from dynaccel.kbuild import Patcher  # noqa: PLC0415
+
+    ours = [
+        (name, content)
+        for name, content in files_under(paths.data_dir("kernel"))
+        if not name.startswith("configs/")
+    ]
+    code = [
+        (f"code/{path.name}", path.read_bytes())
+        for path in sorted(Path(patch.__file__).parent.glob("*.py"))
+    ]
+
+    def apply(tree: Path) -> bytes:
+        return patch.apply(patch.PatchRequest(tree=tree), reporter=reporter).diff
+
+    return Patcher(key=content_hash([*ours, *code]), apply=apply)
+
+
+def _as_json(found: Kernel, size: int) -> dict[str, object]:
+    return {
+        **asdict(found.manifest),
+        "directory": str(found.directory),
+        "size_bytes": size,
+    }
+
+
+def _table(rows: list[tuple[Kernel, int]]) -> str:
+    from dynaccel.kbuild import format_size  # noqa: PLC0415
+
+    lines = [("ID", "RELEASE", "ACCELERATED", "SOURCE", "SIZE", "CREATED")]
+    for found, size in rows:
+        facts = found.manifest
+        lines.append((
+            found.short_id,
+            facts.release,
+            "yes" if facts.accelerated else "no",
+            facts.source,
+            format_size(size),
+            facts.created.replace("T", " ").removesuffix("+00:00"),
+        ))  # fmt: skip
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Build a kernel: source, patch, configuration, compilation, a place in the store."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  (a dataclass's field)
+from typing import TYPE_CHECKING
+
+from dynaccel.core.artifacts import content_hash
+from dynaccel.host import paths
+from dynaccel.kbuild import filing, space, toolchain, workspace
+from dynaccel.kbuild import source as sources
+from dynaccel.kbuild.compile import compile_kernel, default_jobs
+from dynaccel.kbuild.configure import X86_64, configure, requested_config
+from dynaccel.kbuild.make import Make
+
+if TYPE_CHECKING:
+    from dynaccel.core.events import Reporter
+    from dynaccel.core.kernels import Kernel
+    from dynaccel.kbuild.configure import Arch
+    from dynaccel.kbuild.kconfig import Config
+    from dynaccel.kbuild.source import Source
+    from dynaccel.kbuild.toolchain import Compiler
+    from dynaccel.kbuild.workspace import Patcher, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        source: ``debian:6.1``, a tarball or a kernel tree.
+        fragments: The user's own configuration files, on top of the shipped one.
+        jobs: How many jobs at once; None: one a CPU.
+        force: Build all of it anew even when it is there.
+        output: A directory that gets a copy of the result.
+    """
+
+    source: str = sources.DEFAULT
+    fragments: tuple[Path, ...] = ()
+    jobs: int | None = None
+    force: bool = False
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A request of which everything is known that can be known before unpacking."""
+
+    request: BuildRequest
+    arch: Arch
+    source: Source
+    patcher: Patcher | None
+    config: Config
+    compiler: Compiler
+
+    @property
+    def recipe(self) -> str:
+        """Hash of all that goes into the build; equal recipes give the same kernel."""
+        return content_hash(
+            [
+                ("arch", self.arch.name.encode()),
+                ("source", self.source.identity.encode()),
+                ("patch", self.patcher.key.encode() if self.patcher else b""),
+                ("config", self.config.render().encode()),
+                ("compiler", self.compiler.version.encode()),
+            ]
+        )
+
+
+def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter) -> Kernel:
+    """Build a kernel and file it in the store; one that is there already is returned at once.
+
+    Args:
+        request: What to build.
+        patcher: Puts acceleration into the tree; None for an unpatched kernel.
+        reporter: Gets lines and the progress.
+
+    Raises:
+        UserError: The source or a configuration file cannot be used.
+        TreeMismatchError: The tree does not fit the patch.
+        MissingError: Programs that the build needs are not there; names all of them.
+        BuildError: A symbol did not get into the configuration, or the kernel does not compile.
+        InfrastructureError: The disk is full, a download failed, or the cache is not writable.
+    """
+    if request.output is not None:
+        filing.check_output(request.output)
+    config = requested_config(X86_64, request.fragments, accelerated=patcher is not None)
+    toolchain.require_tools(config)
+    with space.guarded(paths.cache_dir()):
+        job = _Job(
+            request=request,
+            arch=X86_64,
+            source=sources.resolve(request.source, reporter=reporter),
+            patcher=patcher,
+            config=config,
+            compiler=toolchain.choose_compiler(),
+        )
+        kernel = None if request.force else _built(job, reporter)
+        if kernel is None:
+            with workspace.opened(job.source, patched=patcher is not None, reporter=reporter) as at:
+                # Another process may have built it while this one waited for the lock.
+                kernel = (None if request.force else _built(job, reporter)) or _make(
+                    job, at, reporter
+                )
+        if request.output is not None:
+            filing.copy_to(kernel, request.output)
+            reporter.info(f"copied to {request.output}")
+        return kernel
+
+
+def _built(job: _Job, reporter: Reporter) -> Kernel | None:
+    kernel = filing.find_by_recipe(job.recipe)
+    if kernel is not None:
+        reporter.info(f"kernel {kernel.short_id} is built already ({kernel.manifest.release})")
+    return kernel
+
+
+def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
+    started = time.monotonic()
+    _start_over_if_due(job, at)
+    patch = workspace.prepare_tree(at, job.source, job.patcher, reporter=reporter)
+    make = Make(tree=at.tree, arch=job.arch.name, compiler=job.compiler.command)
+    final = configure(at, make, job.config, job.arch, reporter=reporter)
+    kernel_id = content_hash(
+        [
+            ("source", job.source.identity.encode()),
+            ("patch", patch),
+            ("config", (at.objects / ".config").read_bytes()),
+            ("compiler", job.compiler.version.encode()),
+        ]
+    )
+    kernel = None if job.request.force else filing.find_by_id(kernel_id)
+    if kernel is not None:
+        reporter.info(f"kernel {kernel.short_id} is built already ({kernel.manifest.release})")
+        return kernel
+    if not make.cached:
+        reporter.info("ccache is not installed; with it the next build is much quicker")
+    compile_kernel(
+        at, make, job.arch.target, jobs=job.request.jobs or default_jobs(), reporter=reporter
+    )
+    return filing.file_kernel(
+        filing.Product(
+            kernel_id=kernel_id,
+            recipe=job.recipe,
+            arch=job.arch.name,
+            image=at.objects / job.arch.image,
+            objects=at.objects,
+            config=final,
+            patch=patch if job.patcher else None,
+            log=at.log,
+            source=job.source.label,
+            compiler=job.compiler.version,
+            build_seconds=time.monotonic() - started,
+        ),
+        replace=job.request.force,
+    )
+
+
+def _start_over_if_due(job: _Job, at: Workspace) -> None:
+    """Clear what must not be used again, and check the room for what is to come."""
+    state = at.load()
+    if state is None or state.compiled or not state.started:
+        at.log.unlink(missing_ok=True)
+    if job.request.force:
+        at.forget_objects()
+        at.log.unlink(missing_ok=True)
+    unpacked = state is not None and at.tree.is_dir()
+    if not (state is not None and state.compiled):
+        needed = space.OBJECTS_BYTES + (0 if unpacked else space.UNPACKED_BYTES)
+        space.require(at.directory, needed)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel source as Debian packages it, fetched without root when it is not installed."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dynaccel.core.errors import InfrastructureError, MissingError, UserError
+from dynaccel.host import process, tools
+from dynaccel.kbuild import space
+
+if TYPE_CHECKING:
+    from dynaccel.core.events import Reporter
+
+INSTALLED = Path("/usr/src")
+"""Where the package puts its tarball."""
+
+
+def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
+    """Return the source tarball of Debian's ``linux-source-VERSION``.
+
+    The installed one, else the one that apt offers, downloaded once into ``cache``.
+
+    Args:
+        version: Such as ``6.1``.
+        cache: Where downloaded tarballs are kept.
+        reporter: Hears of a download.
+
+    Raises:
+        UserError: ``version`` is not of the form ``6.1``.
+        MissingError: Neither installed nor known to apt.
+        InfrastructureError: The download failed.
+    """
+    if not re.fullmatch(r"\d+\.\d+", version):
+        raise UserError(
+            f"debian:{version} is not a source of Linux", hint="write for example debian:6.1"
+        )
+    package = f"linux-source-{version}"
+    installed = INSTALLED / f"{package}.tar.xz"
+    if installed.is_file():
+        return installed
+    offered = _offered(package)
+    if offered is None:
+        kept = sorted(cache.glob(f"{package}_*.tar.xz"), key=lambda path: path.stat().st_mtime)
+        if kept:
+            return kept[-1]
+        raise MissingError(
+            f"the package {package} is neither installed nor known to apt",
+            hint="sudo apt-get update; or give a tarball or a tree: --source PATH",
+        )
+    target = cache / f"{package}_{offered.replace(':', '%3a')}.tar.xz"
+    if not target.is_file():
+        reporter.info(f"fetching {package} {offered}")
+        _download(package, offered, target)
+    return target
+
+
+def _offered(package: str) -> str | None:
+    if tools.find("apt-cache") is None or tools.find("apt-get") is None:
+        return None
+    shown = process.run(["apt-cache", "--no-all-versions", "show", package], check=False)
+    match = re.search(r"^Version: (\S+)$", shown.text, re.MULTILINE)
+    return match[1] if match else None
+
+
+def _download(package: str, version: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch.", dir=target.parent) as name:
+        scratch = Path(name)
+        fetched = process.run(
+            ["apt-get", "download", f"{package}={version}"],
+            cwd=scratch, env={"LC_ALL": "C"}, check=False,
+        )  # fmt: skip
+        packages = list(scratch.glob("*.deb"))
+        if fetched.returncode != 0 or not packages:
+            raise _failed(package, fetched, target.parent)
+        unpacked = process.run(
+            ["dpkg-deb", "--extract", packages[0], scratch / "root"],
+            env={"LC_ALL": "C"}, check=False,
+        )  # fmt: skip
+        archive = scratch / f"root/usr/src/{package}.tar.xz"
+        if unpacked.returncode != 0 or not archive.is_file():
+            raise _failed(package, unpacked, target.parent)
+        archive.rename(target)
+
+
+def _failed(package: str, done: process.Completed, directory: Path) -> InfrastructureError:
+    detail = process.tail(done.stderr or done.stdout)
+    if space.ran_out(detail):
+        return space.full(directory, detail=detail)
+    return InfrastructureError(
+        f"cannot fetch the package {package}",
+        detail=detail,
+        hint=f"sudo apt-get update, then the same again; or {tools.install_command(package)}",
+    )
