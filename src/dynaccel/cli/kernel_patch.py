@@ -26,7 +26,7 @@ from dynaccel.patch import (
 if TYPE_CHECKING:
     from dynaccel.patch import Plan
 
-_COLOURS = {
+_COLOURS: dict[str, str] = {
     FileState.ADD: "green",
     FileState.CHANGE: "green",
     FileState.UPDATE: "yellow",
@@ -79,7 +79,7 @@ def _carry_out(found: Plan, output: Path | None, *, dry_run: bool) -> str:
         return "patched" if result.written else "unchanged"
     text = review_patch(found, full_diff(found))
     if output == Path("-"):
-        click.get_binary_stream("stdout").write(text)
+        click.echo(text, nl=False)
     else:
         write_patch_file(output, text)
     return "patch_written"

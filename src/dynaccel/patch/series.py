@@ -131,8 +131,7 @@ def load(directory: Path) -> Series:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _faulty(path, [str(error)]) from error
     except ValidationError as error:
-        mistakes = [_place(item["loc"], raw) + item["msg"] for item in error.errors()]
-        raise _faulty(path, mistakes) from error
+        raise _faulty(path, _wrong_fields(error, raw)) from error
     mistakes = [*_conflicts(series), *_bad_patches(series, directory)]
     if mistakes:
         raise _faulty(path, mistakes)
@@ -236,6 +235,19 @@ def _bad_patches(series: Series, directory: Path) -> list[str]:
         except ValueError as error:
             mistakes.append(f"{name}: {error}")
     return mistakes
+
+
+def _wrong_fields(error: ValidationError, raw: Any) -> list[str]:
+    found = error.errors()
+    return [
+        _place(item["loc"], raw) + item["msg"]
+        for item in found
+        # A list whose items are all wrong also counts as too short; that would only confuse.
+        if item["type"] != "too_short"
+        or not any(
+            other["loc"][: len(item["loc"])] == item["loc"] and other is not item for other in found
+        )
+    ]
 
 
 def _place(location: tuple[int | str, ...], raw: Any) -> str:
