@@ -18,6 +18,8 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
+#include <linux/nmi.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/sysctl.h>
 #include <linux/workqueue.h>
@@ -170,6 +172,17 @@ static void dynaccel_rearm_cpu(void *unused)
 	clockevents_program_event(dev, expires, true);
 }
 
+/*
+ * A detector that counts jiffies up to a limit has a limit or a start that was
+ * taken at the old ratio. Let all start afresh, or the change would trip them.
+ */
+static void dynaccel_touch_watchdogs(void)
+{
+	rcu_cpu_stall_reset();
+	reset_hung_task_detector();
+	wq_watchdog_touch(-1);
+}
+
 static bool dynaccel_ratio_valid(u32 ratio)
 {
 	return ratio >= DYNACCEL_RATIO_MIN && ratio <= DYNACCEL_RATIO_MAX;
@@ -190,6 +203,7 @@ static int dynaccel_set_ratio(u32 ratio)
 		static_branch_enable(&dynaccel_active);
 		cpus_read_lock();
 		timekeeping_rescale(ratio);
+		dynaccel_touch_watchdogs();
 		on_each_cpu(dynaccel_rearm_cpu, NULL, 1);
 		tick_broadcast_rescale();
 		cpus_read_unlock();
