@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual machine as a value, and QEMU's command line as a function of it.
+
+The clock hardware is chosen, not inherited: the guest's clocksource is the TSC, because it alone
+lets programs read the time without entering the kernel. Under TCG the TSC is the host's own, so it
+never stops and all CPUs see the same; ``tsc=reliable`` tells the guest, which would take the HPET
+otherwise.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QEMU = "qemu-system-x86_64"
+ROOT_TAG = "root"
+TRANSLATION_CACHE_MIB = 192
+"""Limit of TCG's cache of translated code; QEMU would take a gigabyte."""
+
+
+class Accelerator(enum.Enum):
+    """What QEMU runs guest code with."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+    @property
+    def options(self) -> str:
+        """The value of ``-accel``."""
+        match self:
+            case Accelerator.KVM:
+                return "kvm"
+            case Accelerator.TCG:
+                return f"tcg,thread=multi,tb-size={TRANSLATION_CACHE_MIB}"
+            case _:
+                assert_never(self)
+
+    @property
+    def cpu(self) -> str:
+        """The value of ``-cpu``."""
+        return "host" if self is Accelerator.KVM else "max"
+
+
+class ImageFormat(enum.Enum):
+    """How a disk image is laid out."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryRoot:
+    """A directory of the host as the guest's root file system; the guest cannot change it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRoot:
+    """A disk image as the guest's root file system; what the guest writes is thrown away."""
+
+    path: Path
+    format: ImageFormat
+
+
+Root = DirectoryRoot | ImageRoot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A directory of the host that the guest writes through to.
+
+    Attributes:
+        source: The directory on the host.
+        target: Where the guest mounts it.
+        tag: Its name on the 9p transport.
+    """
+
+    source: Path
+    target: Path
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """Where QEMU finds the sockets that the host listens on: all in one directory."""
+
+    directory: Path
+
+    @property
+    def control(self) -> Path:
+        """Frames, both ways."""
+        return self.directory / "guest.sock"
+
+    @property
+    def stdin(self) -> Path:
+        """The command's standard input."""
+        return self.directory / "stdin.sock"
+
+    @property
+    def stdout(self) -> Path:
+        """The command's standard output."""
+        return self.directory / "stdout.sock"
+
+    @property
+    def stderr(self) -> Path:
+        """The command's standard error."""
+        return self.directory / "stderr.sock"
+
+    @property
+    def console(self) -> Path:
+        """What the guest's kernel writes."""
+        return self.directory / "console.sock"
+
+    @property
+    def qmp(self) -> Path:
+        """QEMU's own events."""
+        return self.directory / "qmp.sock"
+
+    @property
+    def ports(self) -> dict[str, Path]:
+        """The virtio-serial ports by the last part of their name."""
+        return {
+            "control": self.control,
+            "stdin": self.stdin,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSpec:
+    """A virtual machine.
+
+    Attributes:
+        name: Shown in the host's process list.
+        kernel: Image to boot (ELF with a PVH entry, or bzImage).
+        initramfs: The agent.
+        sockets: Where the host listens.
+        accelerator: What runs the guest's code.
+        cpus: Number of virtual CPUs.
+        memory_bytes: Size of its memory.
+        root: Its root file system; None boots the agent alone.
+        shares: Directories that it writes through to.
+        net: Whether it has a user-mode network.
+        keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
+    """
+
+    name: str
+    kernel: Path
+    initramfs: Path
+    sockets: Sockets
+    accelerator: Accelerator = Accelerator.TCG
+    cpus: int = 2
+    memory_bytes: int = 1 << 30
+    root: Root | None = None
+    shares: tuple[Share, ...] = ()
+    net: bool = False
+    keep_owners: bool = False
+
+
+def kernel_command_line(spec: MachineSpec) -> str:
+    """Return what the guest's kernel is told: boot at ratio 1, end at once when it panics."""
+    del spec
+    return "console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check accel=1"
+
+
+def qemu_argv(spec: MachineSpec) -> list[str]:
+    """Return the command line that boots ``spec``; an option and its value stand together."""
+    pairs = [
+        ("-name", _escaped(spec.name)),
+        ("-machine", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off"),
+        ("-accel", spec.accelerator.options),
+        ("-cpu", spec.accelerator.cpu),
+        ("-smp", f"{spec.cpus}"),
+        ("-m", f"{-(-spec.memory_bytes // (1 << 20))}M"),
+        ("-rtc", "base=utc,clock=host"),
+        ("-kernel", f"{spec.kernel}"),
+        ("-initrd", f"{spec.initramfs}"),
+        ("-append", kernel_command_line(spec)),
+        *_socket("qmp", spec.sockets.qmp),
+        ("-mon", "chardev=qmp,mode=control"),
+        *_socket("console", spec.sockets.console),
+        ("-serial", "chardev:console"),
+        ("-device", "pvpanic-pci"),
+        ("-object", "rng-builtin,id=rng"),
+        ("-device", "virtio-rng-pci,rng=rng"),
+        ("-device", "virtio-serial-pci,id=ports"),
+    ]
+    for name, path in spec.sockets.ports.items():
+        pairs += _socket(name, path)
+        pairs.append(("-device", f"virtserialport,chardev={name},name=org.dynaccel.{name}"))
+    pairs += _storage(spec)
+    if spec.net:
+        pairs.append(("-netdev", "user,id=net"))
+        pairs.append(("-device", "virtio-net-pci,netdev=net,romfile="))
+    switches = ["-nodefaults", "-no-user-config", "-no-reboot"]
+    return [QEMU, *switches, "-display", "none", *(word for pair in pairs for word in pair)]
+
+
+def _storage(spec: MachineSpec) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    match spec.root:
+        case DirectoryRoot(path=path):
+            pairs += _directory(path, ROOT_TAG, keep_owners=spec.keep_owners, readonly=True)
+        case ImageRoot(path=path, format=layout):
+            pairs += [
+                ("-drive", f"{_disk(layout)},file={_escaped(str(path))}"),
+                ("-device", "virtio-blk-pci,drive=disk"),
+            ]
+        case None:
+            pass
+        case _:
+            assert_never(spec.root)
+    for share in spec.shares:
+        pairs += _directory(share.source, share.tag, keep_owners=spec.keep_owners, readonly=False)
+    return pairs
+
+
+def _disk(layout: ImageFormat) -> str:
+    # snapshot: what the guest writes goes to a temporary file, and the image never changes.
+    return f"if=none,id=disk,format={layout.value},snapshot=on,discard=unmap"
+
+
+def _directory(path: Path, tag: str, *, keep_owners: bool, readonly: bool) -> list[tuple[str, str]]:
+    # remap: inode numbers of several host file systems must not meet in one guest file system.
+    model = "passthrough" if keep_owners else "none"
+    return [
+        (
+            "-fsdev",
+            f"local,id={tag},path={_escaped(str(path))},security_model={model},multidevs=remap"
+            + (",readonly=on" if readonly else ""),
+        ),
+        ("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"),
+    ]
+
+
+def _socket(name: str, path: Path) -> list[tuple[str, str]]:
+    return [("-chardev", f"socket,id={name},path={_escaped(str(path))}")]
+
+
+def _escaped(text: str) -> str:
+    # QEMU's option parser takes a doubled comma for one that belongs to the value.
+    return text.replace(",", ",,")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a user names as root file system or share, checked before anything boots."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from dynaccel.core.errors import ProcessError, UserError
+from dynaccel.host import process
+from dynaccel.vm.machine import ROOT_TAG, DirectoryRoot, ImageFormat, ImageRoot, Root, Share
+
+HOST = "host"
+
+_QCOW2_MAGIC = b"QFI\xfb"
+_BOOT_SIGNATURE = (510, b"\x55\xaa")
+_EXT4_MAGIC = (1024 + 56, b"\x53\xef")
+_HEAD_BYTES = 4096
+
+
+def find_root(reference: str) -> Root:
+    """Return the root file system that a user names: ``host``, a directory, or a disk image.
+
+    Raises:
+        UserError: There is none, it cannot be read, or the image is damaged.
+        MissingError: It is a qcow2 image and qemu-img is not installed.
+    """
+    if reference == HOST:
+        return DirectoryRoot(path=Path("/"))
+    path = Path(reference).absolute()
+    if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise UserError(f"the root directory {path} cannot be read: no permission")
+        return DirectoryRoot(path=path.resolve())
+    if not path.exists():
+        raise UserError(
+            f"there is no root file system at {path}",
+            hint="give --root host, a directory that holds a root file system, or a disk image",
+        )
+    return ImageRoot(path=path.resolve(), format=_image_format(path))
+
+
+def find_shares(directories: list[Path]) -> tuple[Share, ...]:
+    """Return the shares for directories; each has the same path in the guest.
+
+    Raises:
+        UserError: One is no directory that can be read.
+    """
+    shares = []
+    for number, directory in enumerate(directories):
+        if not directory.is_dir():
+            raise UserError(
+                f"cannot share {directory}: it is not a directory", hint=f"mkdir -p {directory}"
+            )
+        if not os.access(directory, os.R_OK | os.X_OK):
+            raise UserError(f"cannot share {directory}: no permission")
+        # Not Path.absolute(): the guest must not see '..'.
+        target = Path(os.path.abspath(directory))  # noqa: PTH100
+        shares.append(Share(source=directory.resolve(), target=target, tag=f"share{number}"))
+    return tuple(shares)
+
+
+def job_root(root: Root) -> str:
+    """Return how the ``START`` frame names the root file system."""
+    return f"9p:{ROOT_TAG}" if isinstance(root, DirectoryRoot) else "disk"
+
+
+def working_directory(root: Root, shares: tuple[Share, ...], wanted: Path) -> Path | None:
+    """Return ``wanted`` when it is known to be there in the guest, else None."""
+    if any(wanted.is_relative_to(share.target) for share in shares):
+        return wanted
+    if isinstance(root, DirectoryRoot) and (root.path / wanted.relative_to("/")).is_dir():
+        return wanted
+    return None
+
+
+def _image_format(path: Path) -> ImageFormat:
+    try:
+        with path.open("rb") as image:
+            head = image.read(_HEAD_BYTES)
+    except OSError as error:
+        raise UserError(f"the disk image {path} cannot be read: {error.strerror}") from error
+    if head.startswith(_QCOW2_MAGIC):
+        _check_qcow2(path)
+        return ImageFormat.QCOW2
+    if path.suffix == ".qcow2":
+        raise UserError(
+            f"the disk image {path} is damaged: it does not start as a qcow2 image does",
+            hint="make or fetch it again",
+        )
+    if not any(head[at : at + len(sign)] == sign for at, sign in (_BOOT_SIGNATURE, _EXT4_MAGIC)):
+        raise UserError(
+            f"{path} is no disk image: it holds neither a partition table nor an ext4 file system",
+            hint="a raw or qcow2 image of a disk with ext4, or of an ext4 file system, will do",
+        )
+    return ImageFormat.RAW
+
+
+def _check_qcow2(path: Path) -> None:
+    hint = f"qemu-img check {process.command_line([str(path)])}"
+    try:
+        process.run(["qemu-img", "info", "--output=json", "-U", path])
+        # No image lock (-U): several guests may use one image, for none changes it.
+        check = process.run(["qemu-img", "check", "--output=json", "-U", path], check=False)
+        found = json.loads(check.stdout or b"{}")
+    except (ProcessError, ValueError) as error:
+        detail = error.detail if isinstance(error, ProcessError) else None
+        raise UserError(f"the disk image {path} is damaged", hint=hint, detail=detail) from error
+    if not found or found.get("corruptions") or found.get("check-errors"):
+        raise UserError(
+            f"the disk image {path} is damaged: {found.get('corruptions', 0)} corruptions",
+            hint=hint,
+            detail=process.tail(check.stderr),
+        )
