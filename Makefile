@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make demo   everything from nothing to a running demonstration
+# make test   everything from nothing to all tests, as the CI runs them
+#
+# Both install what they need (Debian packages by name, a virtual environment
+# with locked dependencies) and build a kernel once; a second run is quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ \#]*\).*/\1/p' packages.txt)
+
+.PHONY: demo test check unit setup packages kernel bench clean
+
+demo: setup kernel
+	@$(BIN)/python demo/demo.py
+
+test: check kernel
+	$(BIN)/pytest -m "qemu or kernel" tests
+
+# What needs no kernel: seconds.
+check: setup unit
+
+unit:
+	$(BIN)/pytest -m "not qemu and not kernel" tests
+
+setup: packages $(VENV)/.stamp
+
+packages:
+	@scripts/install-packages $(PACKAGES)
+
+$(VENV)/.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=24"
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+kernel: setup
+	$(BIN)/dynaccel kernel build
+
+bench: setup kernel
+	$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
