@@ -55,6 +55,7 @@ def compile_kernel(
             lines.append(line)
             message = buildlog.step(line)
             if message is not None:
+                message = message.removeprefix(f"{workspace.objects}/")
                 reporter.progress(counter.step(message, time.monotonic()))
 
         log.write(f"$ {process.command_line(argv)}\n")

@@ -25,6 +25,7 @@ _SOURCE = re.compile(r'\s*source\s+"([^"]+)"')
 _STATEMENT = re.compile(r"\s*(if|menu|choice|endif|endmenu|endchoice|config|menuconfig|source)\b")
 _DEPENDS = re.compile(r"\s*(?:depends\s+on|visible\s+if)\s+(.+)")
 _HELP = re.compile(r"(\s*)(?:-+)?help(?:-+)?\s*$")
+_CONTINUED = "\\"
 _OPERAND = re.compile(r"\b[A-Z][A-Z0-9_]*\b")
 
 
@@ -192,10 +193,10 @@ def _code_lines(text: str) -> Iterator[tuple[int, str]]:
             help_indent = len(match[1])
             continue
         start = start or number
-        joined += line.split("#", 1)[0].rstrip()
-        if joined.endswith("\\"):
-            joined = joined[:-1]
+        part = " ".join(line.split("#", 1)[0].split())
+        joined = f"{joined} {part.removesuffix(_CONTINUED).rstrip()}".strip()
+        if part.endswith(_CONTINUED):
             continue
-        if joined.strip():
+        if joined:
             yield start, joined
         joined, start = "", 0

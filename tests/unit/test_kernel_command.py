@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+from kernel_fakes import Machine, make_tarball
+
+from dynaccel.cli.main import dynaccel_command
+from dynaccel.kbuild import space
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(space, "UNPACKED_BYTES", 1)
+    monkeypatch.setattr(space, "OBJECTS_BYTES", 1)
+    return Machine(tmp_path, monkeypatch)
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(dynaccel_command, ["kernel", *words])
+
+
+@pytest.fixture
+def kernel_id(machine: Machine, tmp_path: Path) -> str:
+    assert machine
+    (tmp_path / "tar").mkdir()
+    result = call("build", "--no-patch", "--source", str(make_tarball(tmp_path / "tar")))
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.strip().rsplit("/", 1)[-1]
+
+
+def test_build_prints_the_directory_of_the_result(machine: Machine, kernel_id: str) -> None:
+    assert (machine.cache / "kernels" / kernel_id / "manifest.json").is_file()
+
+
+def test_list_says_so_when_there_is_none(machine: Machine) -> None:
+    assert machine
+    assert "dynaccel kernel build" in call("list").stdout
+    assert json.loads(call("list", "--json").stdout) == []
+
+
+def test_list_shows_the_kernels(kernel_id: str) -> None:
+    head, row = call("list").stdout.splitlines()
+    assert head.split() == ["ID", "RELEASE", "ACCELERATED", "SOURCE", "SIZE", "CREATED"]
+    assert row.split()[:3] == [kernel_id, "6.1.7-dynaccel", "no"]
+    (entry,) = json.loads(call("list", "--json").stdout)
+    assert entry["id"].startswith(kernel_id)
+    assert entry["size_bytes"] > 0
+
+
+@pytest.mark.parametrize("form", ["start", "short", "whole", "all"])
+def test_rm_takes_an_id_in_any_length(machine: Machine, kernel_id: str, form: str) -> None:
+    (entry,) = json.loads(call("list", "--json").stdout)
+    word = {"start": kernel_id[:4], "short": kernel_id, "whole": entry["id"], "all": "--all"}[form]
+    result = call("rm", word)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("deleted 1 kernel, ")
+    assert list((machine.cache / "kernels").iterdir()) == []
+
+
+def test_rm_of_an_unknown_id_deletes_nothing(machine: Machine, kernel_id: str) -> None:
+    result = call("rm", kernel_id, "zzz", "6.1")
+    assert result.exit_code == 2
+    assert "no kernels fit 'zzz'; no kernels fit '6.1'" in result.stderr
+    assert (machine.cache / "kernels" / kernel_id).is_dir()
+
+
+def test_a_damaged_kernel_can_be_deleted(machine: Machine, kernel_id: str) -> None:
+    (machine.cache / "kernels" / kernel_id / "manifest.json").write_text("{")
+    assert call("rm", kernel_id).exit_code == 0
+    assert not (machine.cache / "kernels" / kernel_id).exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "abc")])
+def test_rm_wants_ids_or_all(machine: Machine, words: tuple[str, ...]) -> None:
+    assert machine
+    assert call("rm", *words).exit_code == 2
+
+
+def test_clean_tells_what_is_free_again(machine: Machine, kernel_id: str) -> None:
+    assert call("clean").stdout.endswith("freed\n")
+    assert [path for path in (machine.cache / "work").iterdir() if path.is_dir()] == []
+    assert (machine.cache / "kernels" / kernel_id).is_dir()
+
+
+def test_a_failed_build_ends_with_the_status_of_a_failed_stage(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.set_mode("error")
+    result = call("build", "--no-patch", "--source", str(make_tarball(tmp_path)))
+    assert result.exit_code == 4
+    assert "'jiffie' undeclared" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_patch_command_belongs_to_the_group() -> None:
+    assert "TREE" in call("patch", "--help").stdout

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from kernel_fakes import Machine, Recorder, make_tarball, make_tree, write_program
+
+from dynaccel.core.errors import InfrastructureError, MissingError, UserError
+from dynaccel.core.events import NullReporter
+from dynaccel.kbuild import debian, source, space
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUIET = NullReporter()
+APT_CACHE = """#!/bin/sh
+[ -e "$(dirname "$0")/unknown" ] && { echo 'E: No packages found' >&2; exit 100; }
+printf 'Package: linux-source-6.1\\nVersion: 6.1.9-1\\n'
+"""
+APT_GET = """#!/bin/sh
+echo "$@" >>"$(dirname "$0")/fetched"
+: >linux-source-6.1_6.1.9-1_all.deb
+"""
+DPKG_DEB = """#!/bin/sh
+mkdir -p "$3/usr/src"
+cp "$(dirname "$0")/packaged" "$3/usr/src/linux-source-6.1.tar.xz"
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "usr-src")
+    monkeypatch.setattr(space, "UNPACKED_BYTES", 1)
+    return Machine(tmp_path, monkeypatch)
+
+
+def names(top: Path) -> list[str]:
+    return sorted(str(path.relative_to(top)) for path in top.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("top", ["linux-6.1.7", "."])
+def test_a_tarball_is_unpacked_with_or_without_a_top_directory(
+    machine: Machine, tmp_path: Path, top: str
+) -> None:
+    place = tmp_path / "tar"
+    place.mkdir()
+    if top == ".":
+        make_tree(place / "t")
+        archive = place / "flat.tar"
+        subprocess.run(["tar", "-C", place / "t", "-cf", archive, "."], check=True)
+    else:
+        archive = make_tarball(place)
+    found = source.resolve(str(archive), reporter=QUIET)
+    source.unpack(found, machine.cache / "out", reporter=QUIET)
+    assert "kernel/time/timer.c" in names(machine.cache / "out")
+
+
+def test_the_identity_of_a_tarball_is_its_content(machine: Machine, tmp_path: Path) -> None:
+    assert machine
+    archive = make_tarball(tmp_path)
+    copy = tmp_path / "other-name.tar"
+    copy.write_bytes(archive.read_bytes())
+    first = source.resolve(str(archive), reporter=QUIET).identity
+    assert source.resolve(str(copy), reporter=QUIET).identity == first
+    copy.write_bytes(archive.read_bytes() + b"\0")
+    assert source.resolve(str(copy), reporter=QUIET).identity != first
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"this is no archive" * 100, "damaged, or not a tarball"), (None, "holds no kernel source")],
+)
+def test_a_bad_tarball_leaves_nothing(
+    machine: Machine, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    archive = tmp_path / "x.tar"
+    if content is None:
+        (tmp_path / "file").write_text("no kernel")
+        subprocess.run(["tar", "-C", tmp_path, "-cf", archive, "file"], check=True)
+    else:
+        archive.write_bytes(content)
+    found = source.resolve(str(archive), reporter=QUIET)
+    with pytest.raises(UserError, match=words):
+        source.unpack(found, machine.cache / "out", reporter=QUIET)
+    assert os.listdir(machine.cache) == []  # noqa: PTH208
+
+
+def test_a_full_disk_while_unpacking_is_told_as_such(machine: Machine, tmp_path: Path) -> None:
+    found = source.resolve(str(make_tarball(tmp_path)), reporter=QUIET)
+    write_program(
+        machine.bin / "tar",
+        "#!/bin/sh\necho 'tar: x: Cannot write: No space left on device' >&2\nexit 2\n",
+    )
+    with pytest.raises(InfrastructureError, match="the disk ran full; free are"):
+        source.unpack(found, machine.cache / "out", reporter=QUIET)
+    assert os.listdir(machine.cache) == []  # noqa: PTH208
+
+
+def test_too_little_room_is_told_before_unpacking(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "UNPACKED_BYTES", 1 << 60)
+    found = source.resolve(str(make_tarball(tmp_path)), reporter=QUIET)
+    with pytest.raises(InfrastructureError, match="a kernel build needs"):
+        source.unpack(found, machine.cache / "out", reporter=QUIET)
+
+
+def test_a_plain_tree_is_copied_without_git_and_build_products(
+    machine: Machine, tmp_path: Path
+) -> None:
+    tree = make_tree(tmp_path / "linux")
+    for name in (".git/config", "kernel/fork.o", "kernel/.fork.o.cmd", "vmlinux", "modules.order"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).touch()
+    (tree / "link").symlink_to("Makefile")
+    found = source.resolve(str(tree), reporter=QUIET)
+    source.unpack(found, machine.cache / "out", reporter=QUIET)
+    copied = names(machine.cache / "out")
+    assert "init/main.c" in copied
+    assert (machine.cache / "out/link").is_symlink()
+    assert not {"kernel/fork.o", "vmlinux", ".git/config", "modules.order"} & set(copied)
+    assert machine.read("targets") == []
+
+
+def test_a_tree_that_was_built_in_place_is_cleaned_in_the_copy_alone(
+    machine: Machine, tmp_path: Path
+) -> None:
+    tree = make_tree(tmp_path / "linux")
+    (tree / ".config").touch()
+    (tree / "include/config").mkdir(parents=True)
+    (tree / "include/config/auto.conf").touch()
+    before = names(tree)
+    found = source.resolve(str(tree), reporter=QUIET)
+    source.unpack(found, machine.cache / "out", reporter=QUIET)
+    assert machine.read("targets") == ["mrproper"]
+    assert not (machine.cache / "out/.config").exists()
+    assert names(tree) == before
+
+
+def test_of_a_git_tree_what_is_tracked_or_new_counts(machine: Machine, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "linux")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@y.example", "-C", tree]
+    (tree / ".gitignore").write_text("*.log\n")
+    (tree / "gone.c").touch()
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "all"], check=True)
+    (tree / "gone.c").unlink()
+    (tree / "build.log").touch()
+    (tree / "new.c").touch()
+    found = source.resolve(str(tree), reporter=QUIET)
+    assert {"new.c", ".gitignore", "Makefile"} <= set(found.files)
+    assert not {"gone.c", "build.log"} & set(found.files)
+    source.unpack(found, machine.cache / "out", reporter=QUIET)
+    assert names(machine.cache / "out") == sorted(found.files)
+
+
+def test_the_identity_of_a_tree_is_its_content_not_its_place(
+    machine: Machine, tmp_path: Path
+) -> None:
+    assert machine
+    trees = [make_tree(tmp_path / name) for name in ("a", "b")]
+    first, second = (source.resolve(str(tree), reporter=QUIET).identity for tree in trees)
+    assert first == second
+    (trees[1] / "init/main.c").write_text("int other;\n")
+    assert source.resolve(str(trees[1]), reporter=QUIET).identity != first
+
+
+def test_a_directory_that_is_no_kernel_is_refused(machine: Machine, tmp_path: Path) -> None:
+    assert machine
+    with pytest.raises(UserError, match="not a kernel source tree"):
+        source.resolve(str(tmp_path), reporter=QUIET)
+    with pytest.raises(UserError, match="there is no kernel source"):
+        source.resolve("redhat:8", reporter=QUIET)
+    with pytest.raises(UserError, match="not a source of Linux"):
+        source.resolve("debian:bookworm", reporter=QUIET)
+
+
+def test_the_installed_package_is_used_as_it_is(machine: Machine, tmp_path: Path) -> None:
+    assert machine
+    (tmp_path / "usr-src").mkdir()
+    installed = tmp_path / "usr-src/linux-source-6.1.tar.xz"
+    installed.write_bytes(b"x")
+    found = source.resolve("debian:6.1", reporter=QUIET)
+    assert (found.label, found.path) == ("debian:6.1", installed)
+
+
+def with_apt(machine: Machine, tmp_path: Path) -> None:
+    write_program(machine.bin / "apt-cache", APT_CACHE)
+    write_program(machine.bin / "apt-get", APT_GET)
+    write_program(machine.bin / "dpkg-deb", DPKG_DEB)
+    (machine.bin / "packaged").write_bytes(make_tarball(tmp_path).read_bytes())
+
+
+def test_a_package_is_fetched_without_root_and_once(machine: Machine, tmp_path: Path) -> None:
+    with_apt(machine, tmp_path)
+    reporter = Recorder()
+    first = source.resolve("debian:6.1", reporter=reporter)
+    assert first.path == machine.cache / "src/linux-source-6.1_6.1.9-1.tar.xz"
+    assert source.resolve("debian:6.1", reporter=reporter) == first
+    assert machine.read("fetched") == ["download linux-source-6.1=6.1.9-1"]
+    assert reporter.lines == ["fetching linux-source-6.1 6.1.9-1"]
+    assert [path.name for path in (machine.cache / "src").iterdir()] == [first.path.name]
+
+
+def test_a_package_that_apt_does_not_know_is_missing(machine: Machine, tmp_path: Path) -> None:
+    with_apt(machine, tmp_path)
+    (machine.bin / "unknown").touch()
+    with pytest.raises(MissingError, match=r"linux-source-6\.1 is neither installed") as caught:
+        source.resolve("debian:6.1", reporter=QUIET)
+    assert caught.value.hint is not None
+    assert "apt-get update" in caught.value.hint
+
+
+def test_a_failed_download_tells_why_and_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
+    with_apt(machine, tmp_path)
+    write_program(machine.bin / "apt-get", "#!/bin/sh\necho 'Err: no route' >&2\nexit 100\n")
+    with pytest.raises(InfrastructureError, match="cannot fetch") as caught:
+        source.resolve("debian:6.1", reporter=QUIET)
+    assert caught.value.detail == "Err: no route"
+    assert list((machine.cache / "src").iterdir()) == []
