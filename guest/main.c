@@ -21,8 +21,11 @@
 /* The three standard descriptors must be taken, come what may. */
 static void open_console(void)
 {
-	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+	int fd = fcntl(STDERR_FILENO, F_GETFD);
 
+	if (fd >= 0)
+		return; /* the kernel has opened all three */
+	fd = open("/dev/console", O_RDWR | O_NOCTTY);
 	if (fd < 0)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd < STDERR_FILENO)
