@@ -8,6 +8,7 @@ for what ``dynaccel kernel build`` needs.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -114,12 +115,22 @@ def dynaccel_command(ctx: click.Context, verbose: int, quiet: int) -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    _open_standard_streams()
     # Unwind on SIGTERM and SIGHUP as on Ctrl-C: children end, half-written files go.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _unwind)
     dynaccel_command(prog_name="dynaccel")
     sys.exit(0)
+
+
+def _open_standard_streams() -> None:
+    # A caller may have closed them; the next file that is opened would then take their place.
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:
