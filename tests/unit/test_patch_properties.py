@@ -60,7 +60,7 @@ def _kernel_dir(top: Path, states: list[dict[str, list[str]]]) -> Path:
     return top
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(states=histories(), data=st.data())
 def test_plan_apply_plan(states: list[dict[str, list[str]]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -18,7 +18,18 @@ HOOKS = ROOT / "kernel" / "hooks"
 MAX_LINES = 500
 
 _HIDDEN = {"__pycache__", "node_modules"}
-_UNMARKED = {".gitignore", ".patch", ".lock", ".json", ".svg", ".png", ".cast", ".log", ".txt"}
+_UNMARKED = {
+    ".gitignore",
+    ".patch",
+    ".lock",
+    ".json",
+    ".svg",
+    ".png",
+    ".cast",
+    ".log",
+    ".txt",
+    ".typed",
+}
 """Kinds of files without an SPDX line: no room for a comment, or not written by hand. A hook's
 patch is a change of Linux's own files and under their licence."""
 

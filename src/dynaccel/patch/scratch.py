@@ -9,6 +9,7 @@ and none of the user's settings, so the result is the same wherever the tree lie
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import InfrastructureError
 from dynaccel.host import process
+from dynaccel.patch.defer_signals import signals_deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,13 +66,8 @@ class Scratch:
     def apply(self, diff: bytes, *, reverse: bool = False) -> str | None:
         """Apply a diff to the copies; return git's complaint when it does not fit, else None."""
         direction = ("--reverse",) if reverse else ()
-        done = process.run(
-            ("git", "apply", "--whitespace=nowarn", *direction, "-"),
-            cwd=self._work,
-            env=self._env,
-            stdin=diff,
-            check=False,
-        )
+        command = ("git", "apply", "--whitespace=nowarn", *direction, "-")
+        done = self._run(*command, stdin=diff, check=False)
         if done.returncode == 0:
             return None
         return done.stderr.decode(errors="replace").strip() or "git apply failed"
@@ -81,11 +78,13 @@ class Scratch:
         for state in (old, new):
             self.write(state)
             self._run("git", "add", "--all", "--force", ".")
-            trees.append(self._run("git", "write-tree").decode().strip())
-        return self._run(*_DIFF, *trees)
+            trees.append(self._run("git", "write-tree").text)
+        return self._run(*_DIFF, *trees).stdout
 
-    def _run(self, *argv: str) -> bytes:
-        return process.run(argv, cwd=self._work, env=self._env).stdout
+    def _run(self, *argv: str, stdin: bytes | None = None, check: bool = True) -> process.Completed:
+        # A git that outlived Ctrl-C would write into the directory while it is being removed.
+        with signals_deferred():
+            return process.run(argv, cwd=self._work, env=self._env, stdin=stdin, check=check)
 
 
 @contextmanager
@@ -96,14 +95,21 @@ def scratch() -> Iterator[Scratch]:
         MissingError: git is not there.
         InfrastructureError: The temporary directory cannot be written.
     """
+    root: Path | None = None
     try:
-        with tempfile.TemporaryDirectory(prefix="dynaccel-patch-") as root:
-            yield Scratch(Path(root).resolve())
+        with signals_deferred():
+            root = Path(tempfile.mkdtemp(prefix="dynaccel-patch-")).resolve()
+        yield Scratch(root)
     except OSError as error:
         raise InfrastructureError(
             f"cannot work on copies in the temporary directory: {error.strerror or error}",
             hint="free some room there, or point TMPDIR at another directory",
         ) from error
+    finally:
+        # tempfile.TemporaryDirectory would leave a rest when Ctrl-C comes while it cleans up.
+        with signals_deferred():
+            if root is not None:
+                shutil.rmtree(root, ignore_errors=True)
 
 
 def _environment(git: Path, work: Path) -> dict[str, str]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import InfrastructureError, UserError
+from dynaccel.patch.defer_signals import signals_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _MODE = 0o644  # what the patch gives new files, whatever the umask
-_DEFERRED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,7 @@ def write_files(top: Path, contents: Mapping[str, bytes]) -> None:
     try:
         with ExitStack() as leftovers, ExitStack() as undo:
             staged = [_stage(top / path, data, leftovers) for path, data in contents.items()]
-            with _signals_deferred():
+            with signals_deferred():
                 for item in staged:
                     undo.callback(item.take_back)
                     item.put()
@@ -108,10 +107,11 @@ def _stage(target: Path, data: bytes, leftovers: ExitStack) -> _Staged:
 
 
 def _beside(target: Path, leftovers: ExitStack) -> Path:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with signals_deferred():
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        path = Path(name)
+        leftovers.callback(path.unlink, missing_ok=True)
     os.close(handle)
-    path = Path(name)
-    leftovers.callback(path.unlink, missing_ok=True)
     return path
 
 
@@ -126,13 +126,3 @@ def _make_parents(directory: Path, leftovers: ExitStack) -> None:
 def _remove_if_empty(directory: Path) -> None:
     with suppress(OSError):
         directory.rmdir()
-
-
-@contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Let signals that end a program wait for the few milliseconds that the renames take."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEFERRED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
