@@ -142,7 +142,7 @@ def test_a_tree_that_was_built_in_place_is_cleaned_in_the_copy_alone(
 
 def test_of_a_git_tree_what_is_tracked_or_new_counts(machine: Machine, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "linux")
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@y.example", "-C", tree]
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@y.example", "-C", str(tree)]
     (tree / ".gitignore").write_text("*.log\n")
     (tree / "gone.c").touch()
     subprocess.run([*git, "init", "--quiet"], check=True)

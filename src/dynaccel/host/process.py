@@ -155,6 +155,9 @@ def follow(
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(child.pid, signal.SIGTERM)
                 child.wait(grace_seconds)
+            # A process that was just being forked has missed the first signal.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             raise
 
 
