@@ -6,11 +6,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "disk.h"
 #include "log.h"
 #include "mounts.h"
+#include "text.h"
 
 #define LOWER "/lower"
 #define WRITES "/writes"
@@ -172,7 +174,6 @@ static const struct system_mount system_mounts[] = {
 	{ "hugetlbfs", "/dev/hugepages", NULL, MS_NOSUID | MS_NODEV, true },
 	{ "tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV, false },
 	{ "cgroup2", "/sys/fs/cgroup", "nsdelegate", SAFE, true },
-	{ "bpf", "/sys/fs/bpf", "mode=700", SAFE, true },
 	{ "debugfs", "/sys/kernel/debug", NULL, SAFE, true },
 	{ "tracefs", "/sys/kernel/tracing", NULL, SAFE, true },
 };
@@ -211,6 +212,21 @@ static void finish_dev(void)
 	chmod("/run/lock", 01777);
 }
 
+/*
+ * Without modules for this kernel in the root, each request for one would
+ * start the root's modprobe in vain, which takes long in an emulated machine.
+ */
+static void forbid_vain_modprobe(void)
+{
+	struct utsname name;
+	char path[128];
+
+	uname(&name);
+	snprintf(path, sizeof(path), "/lib/modules/%s", name.release);
+	if (access(path, F_OK) < 0)
+		text_write("/proc/sys/kernel/modprobe", "\n");
+}
+
 static const char *mount_share(const char *share)
 {
 	const char *path = strchr(share, ':');
@@ -235,8 +251,10 @@ const char *mounts_root(const struct job *job)
 
 	if (!problem)
 		problem = switch_root();
-	if (!problem)
-		problem = mount_system();
+	if (problem)
+		return problem;
+	forbid_vain_modprobe();
+	problem = mount_system();
 	if (problem)
 		return problem;
 	finish_dev();
