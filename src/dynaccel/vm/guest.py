@@ -315,22 +315,21 @@ class Guest:
     def _obituary(self) -> GuestError:
         said = process.tail(self._errors.read_bytes()) if self._errors.exists() else ""
         code = self._child.returncode
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         if "GUEST_PANICKED" in self._events:
             return GuestPanicError("the guest's kernel panicked", detail=self.console.tail())
-        if code > 0 and not self._frames[FrameType.HELLO].done():
+        if code != 0 and said and not self._frames[FrameType.HELLO].done():
             return GuestBootError(
-                f"QEMU could not start the guest (status {code})",
+                f"QEMU could not start the guest ({how})",
                 detail=said,
-                hint=f"the command was: {process.command_line(list(map(str, self._argv())))}",
+                hint=f"the command was: {process.command_line(self._argv())}",
             )
         if self._shutdown_reason is not None:
-            how = f"the guest ended by itself ({self._shutdown_reason})"
-        elif code < 0:
-            how = f"QEMU was killed by {signal.Signals(-code).name}"
-        else:
-            how = f"QEMU ended with status {code}"
+            how = f"by itself: {self._shutdown_reason}"
         detail = "\n".join(part for part in (said, self.console.tail()) if part)
-        return GuestLostError(f"{how} before the command did{self._events_text()}", detail=detail)
+        return GuestLostError(
+            f"the guest ended ({how}) before the command did{self._events_text()}", detail=detail
+        )
 
     def _argv(self) -> list[str]:
         arguments = self._child.args
