@@ -120,6 +120,7 @@ def test_settings_of_the_caller_do_not_matter(
     wanted = expected(tree)
     assert run(tree, kernel_dir).diff == clean
     assert trees.contents(tree) == wanted
+    assert not (tmp_path / "index").exists()
 
 
 def test_a_second_run_is_recognised_and_touches_nothing(tree: Path, kernel_dir: Path) -> None:
