@@ -101,3 +101,25 @@ def test_a_failed_build_ends_with_the_status_of_a_failed_stage(
 
 def test_the_patch_command_belongs_to_the_group() -> None:
     assert "TREE" in call("patch", "--help").stdout
+
+
+def test_a_tree_that_the_patch_does_not_fit_is_refused_before_the_build(
+    machine: Machine, tmp_path: Path
+) -> None:
+    result = call("build", "--source", str(make_tarball(tmp_path)))
+    assert result.exit_code == 2
+    assert "the patch does not fit Linux 6.1.7" in result.stderr
+    assert machine.read("calls") == []
+
+
+def test_an_interrupted_build_says_how_it_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    assert machine
+    monkeypatch.setattr("dynaccel.kbuild.build", interrupt)
+    result = call("build")
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.stderr

@@ -81,14 +81,17 @@ def build(
     """
     from dynaccel import kbuild  # noqa: PLC0415
 
+    request = kbuild.BuildRequest(
+        source=source, fragments=fragments, jobs=jobs, force=force, output=output
+    )
     with TerminalReporter.current() as reporter:
-        built = kbuild.build(
-            kbuild.BuildRequest(
-                source=source, fragments=fragments, jobs=jobs, force=force, output=output
-            ),
-            patcher=None if no_patch else _patcher(reporter),
-            reporter=reporter,
-        )
+        try:
+            built = kbuild.build(
+                request, patcher=None if no_patch else _patcher(reporter), reporter=reporter
+            )
+        except (KeyboardInterrupt, SystemExit):
+            reporter.info("interrupted; the same command goes on where it was")
+            raise
         reporter.info(
             f"kernel {built.short_id}: Linux {built.manifest.release},"
             f" built in {format_duration(built.manifest.build_seconds)}"

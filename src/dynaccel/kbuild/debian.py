@@ -49,7 +49,8 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
             return kept[-1]
         raise MissingError(
             f"the package {package} is neither installed nor known to apt",
-            hint="sudo apt-get update; or give a tarball or a tree: --source PATH",
+            hint=f"sudo apt-get update; or give a tarball of Linux {version}.y from kernel.org:"
+            " --source FILE",
         )
     target = cache / f"{package}_{offered.replace(':', '%3a')}.tar.xz"
     if not target.is_file():
