@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How fast the clocks of a guest run, by the host's monotonic clock.
+
+The host sends a line, the guest answers with all its clocks. The answer was given somewhere
+between the two moments that the host notes; of several tries the one with the shortest round trip
+is taken, and half of it is the uncertainty. This is how NTP asks a server (RFC 5905, section 8).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from subprocess import PIPE  # noqa: TID251  (a constant; the door is host.process)
+from typing import IO, TYPE_CHECKING
+
+from dynaccel.core.errors import StageError
+from dynaccel.host import process
+from dynaccel.verify.probes import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TRIES = 15
+"""Round trips for one stamp."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """All clocks of a guest at one moment.
+
+    Attributes:
+        real_seconds: The moment, by the host's monotonic clock.
+        uncertainty_seconds: How far off that may be.
+        clocks_ns: What each clock of the guest showed, in ns.
+    """
+
+    real_seconds: float
+    uncertainty_seconds: float
+    clocks_ns: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a clock ran between two stamps.
+
+    Attributes:
+        clock: Its name.
+        ratio: Virtual seconds in a real second.
+        uncertainty: How far off ``ratio`` may be, as a fraction of it.
+    """
+
+    clock: str
+    ratio: float
+    uncertainty: float
+
+
+class ClockProbe:
+    """A guest that tells its clocks; made by :func:`clock_probe`."""
+
+    def __init__(self, ask: IO[bytes], answers: IO[bytes]) -> None:
+        self._ask = ask
+        self._answers = answers
+
+    def stamp(self, tries: int = TRIES) -> Stamp:
+        """Ask for all clocks.
+
+        Raises:
+            StageError: The guest ended.
+        """
+        return min((self._once() for _ in range(tries)), key=lambda one: one.uncertainty_seconds)
+
+    def _once(self) -> Stamp:
+        before = time.monotonic()
+        try:
+            self._ask.write(b"?\n")
+            self._ask.flush()
+            line = self._answers.readline()
+        except OSError:
+            line = b""
+        after = time.monotonic()
+        if not line.endswith(b"\n"):
+            raise StageError("the guest ended before it told its clocks")
+        clocks = dict(word.split("=") for word in line.decode().split())
+        return Stamp(
+            real_seconds=(before + after) / 2,
+            uncertainty_seconds=(after - before) / 2,
+            clocks_ns={name: int(value) for name, value in clocks.items()},
+        )
+
+
+@contextmanager
+def clock_probe(options: Sequence[str], *, spinning: int = 0) -> Iterator[ClockProbe]:
+    """Run the probe in a guest for the length of the block.
+
+    Args:
+        options: Options of ``dynaccel run``.
+        spinning: How many processes keep CPUs of the guest busy.
+    """
+    argv = [sys.executable, "-m", "dynaccel.cli.main", "-q", "run", *options, "--"]
+    argv += [str(probe("clocks")), f"{spinning}"]
+    with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=None) as child:
+        assert child.stdin is not None  # noqa: S101  (asked for above)
+        assert child.stdout is not None  # noqa: S101
+        yield ClockProbe(child.stdin, child.stdout)
+        child.stdin.close()
+        child.wait()
+
+
+def rates(first: Stamp, last: Stamp) -> list[Rate]:
+    """Return how fast each clock ran from ``first`` to ``last``."""
+    real = last.real_seconds - first.real_seconds
+    uncertainty = (first.uncertainty_seconds + last.uncertainty_seconds) / real
+    return [
+        Rate(clock=name, ratio=(end - first.clocks_ns[name]) / 1e9 / real, uncertainty=uncertainty)
+        for name, end in last.clocks_ns.items()
+    ]
