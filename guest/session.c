@@ -46,6 +46,7 @@ static int exit_status;
 static uint64_t start_virtual_ns, exit_virtual_ns;
 static bool ended_by_for;
 static bool started_once;
+static uint64_t early_signals; /* bit N - 1: signal N came before the command */
 static int settle_polls;
 static struct real_timer heartbeat, settle, killer;
 static struct watch for_timer;
@@ -181,6 +182,10 @@ static void launch(void)
 		return;
 	}
 	state = STATE_STARTING;
+	/* It has them all blocked until it has become the command. */
+	for (int number = 1; number < NSIG; number++)
+		if (early_signals & 1ull << (number - 1))
+			kill(command, number);
 	start_result.handle = check_start;
 	loop_add(&start_result);
 	if (job.for_ns)
@@ -259,10 +264,12 @@ static void take_signal(const struct frame *frame)
 
 	if (!text || !text_u64(text, &number) || number < 1 || number >= NSIG)
 		control_error("SIGNAL names no signal");
-	else if (state != STATE_STARTING && state != STATE_RUNNING)
-		control_error("there is no command to signal");
-	else
+	else if (state == STATE_SETTLING)
+		early_signals |= 1ull << (number - 1);
+	else if (state == STATE_STARTING || state == STATE_RUNNING)
 		signal_command(number);
+	else
+		control_error("there is no command to signal");
 }
 
 static void take_stdin_end(const struct frame *frame)
