@@ -152,6 +152,14 @@ void real_timer_disarm(struct real_timer *timer)
 	set_timer(timer);
 }
 
+void real_sleep_us(unsigned int real_us)
+{
+	unsigned int ratio = clock_ratio();
+	struct timespec time = to_timespec(real_us * NS_PER_US * (ratio ? ratio : 1));
+
+	nanosleep(&time, NULL);
+}
+
 void virtual_timer_arm(struct watch *timer, uint64_t from_ns, uint64_t after_ns,
 		       void (*handle)(struct watch *timer))
 {

@@ -7,6 +7,7 @@
 
 #include "loop.h"
 
+#define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
@@ -38,6 +39,9 @@ struct real_timer {
 
 void real_timer_arm(struct real_timer *timer, uint64_t real_ns, void (*expired)(void));
 void real_timer_disarm(struct real_timer *timer);
+
+/* Sleep for a short real time. */
+void real_sleep_us(unsigned int real_us);
 
 /* Call `handle` once, `after_ns` of virtual time after `from_ns`. */
 void virtual_timer_arm(struct watch *timer, uint64_t from_ns, uint64_t after_ns,

@@ -115,6 +115,6 @@ void control_flush(void)
 	for (int i = 0; i < FLUSH_POLLS && control_behind(); i++) {
 		write_some();
 		if (control_behind())
-			usleep(FLUSH_POLL_US);
+			real_sleep_us(FLUSH_POLL_US);
 	}
 }

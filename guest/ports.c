@@ -44,7 +44,7 @@ int port_open(const char *name)
 	while ((fd = open_now(name)) < 0) {
 		if (clock_virtual_ns() - start > PORTS_WAIT_NS)
 			fatal("there is no virtio port %s", name);
-		usleep(PORTS_POLL_US);
+		real_sleep_us(PORTS_POLL_US);
 	}
 	return fd;
 }

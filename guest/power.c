@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "power.h"
 
 #define END_POLL_US 1000
@@ -20,7 +21,7 @@ void power_end_processes(void)
 			;
 		if (errno == ECHILD)
 			return;
-		usleep(END_POLL_US);
+		real_sleep_us(END_POLL_US);
 	}
 }
 

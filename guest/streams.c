@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ struct stream {
 	bool busy;       /* stopped for the sake of others, not for lack of data */
 	bool dropping;   /* nobody takes it: read and forget */
 	bool done;
+	bool connected;  /* the host has had the port open */
 	uint64_t taken;  /* bytes read from the source */
 	uint64_t end;    /* where the source ends; UINT64_MAX while unknown */
 	size_t at, size; /* what of the buffer still has to be written */
@@ -57,6 +59,19 @@ static void drop_from_now_on(struct stream *stream)
 		close(stream->pipe.fd);
 		stream->pipe.fd = -1;
 	}
+}
+
+/*
+ * Whether the host has closed the port. Of an output stream that means what a
+ * closed pipe means in a shell: who goes on writing gets SIGPIPE.
+ */
+static bool host_left(struct stream *stream)
+{
+	struct pollfd port = { .fd = stream->port.fd };
+	bool there = poll(&port, 1, 0) < 0 || !(port.revents & POLLHUP);
+
+	stream->connected |= there;
+	return stream->connected && !there;
 }
 
 /* Fill the empty buffer from the source; false when there is nothing now. */
@@ -109,6 +124,11 @@ static void pump(struct stream *stream)
 	stream->busy = false;
 	if (stream->done || !stream->buffer)
 		return;
+	if (!stream->to_command && host_left(stream)) {
+		stream->taken -= stream->size - stream->at;
+		finish(stream);
+		return;
+	}
 	for (int turn = 0; turn < TURNS; turn++) {
 		if (!spill(stream))
 			return;
