@@ -10,7 +10,7 @@ from kernel_fakes import Machine, Recorder, make_tarball, make_tree, write_progr
 
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
 from dynaccel.core.events import NullReporter
-from dynaccel.kbuild import debian, source, space
+from dynaccel.kbuild import debian, source, space, suites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,22 @@ echo "$@" >>"$(dirname "$0")/fetched"
 DPKG_DEB = """#!/bin/sh
 mkdir -p "$3/usr/src"
 cp "$(dirname "$0")/packaged" "$3/usr/src/linux-source-6.1.tar.xz"
+"""
+
+OTHER_APT_GET = """#!/bin/sh
+echo "$*" >>{calls}
+case "$*" in
+*indextargets*)
+    echo "http://security.invalid/ Debian-Security"
+    echo "http://mirror.invalid/debian/ Debian"
+    ;;
+esac
+"""
+OTHER_APT_CACHE = """#!/bin/sh
+case "$*" in
+*SourceList=*) echo "Version: 6.1.99-1" ;;
+*) exit 100 ;;
+esac
 """
 
 
@@ -222,3 +238,25 @@ def test_a_failed_download_tells_why_and_leaves_nothing(machine: Machine, tmp_pa
         source.resolve("debian:6.1", reporter=QUIET)
     assert caught.value.detail == "Err: no route"
     assert list((machine.cache / "src").iterdir()) == []
+
+
+def test_another_release_of_debian_is_asked_when_this_one_has_no_such_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    calls = tmp_path / "calls"
+    write_program(tools / "apt-get", OTHER_APT_GET.format(calls=calls))
+    write_program(tools / "apt-cache", OTHER_APT_CACHE)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    keyring = tmp_path / "keyring.gpg"
+    keyring.touch()
+    monkeypatch.setattr(suites, "KEYRING", keyring)
+    monkeypatch.setattr(debian, "INSTALLED", tmp_path / "nowhere")
+    # The fake delivers no package: what matters is whom it was asked for.
+    with pytest.raises(InfrastructureError):
+        debian.find_archive("6.1", cache=tmp_path / "cache", reporter=QUIET)
+    listed = (tmp_path / "cache/apt/bookworm/sources.list").read_text()
+    assert listed == f"deb [signed-by={keyring}] http://mirror.invalid/debian/ bookworm main\n"
+    said = calls.read_text().splitlines()
+    assert any(line.endswith("download linux-source-6.1=6.1.99-1") for line in said)

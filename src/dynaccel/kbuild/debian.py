@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
 from dynaccel.host import process, tools
-from dynaccel.kbuild import space
+from dynaccel.kbuild import space, suites
 
 if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
@@ -22,7 +22,8 @@ INSTALLED = Path("/usr/src")
 def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     """Return the source tarball of Debian's ``linux-source-VERSION``.
 
-    The installed one, else the one that apt offers, downloaded once into ``cache``.
+    The installed one, else the one that apt offers, else the one of the Debian release that has it;
+    downloaded once into ``cache``.
 
     Args:
         version: Such as ``6.1``.
@@ -42,8 +43,8 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     installed = INSTALLED / f"{package}.tar.xz"
     if installed.is_file():
         return installed
-    offered = _offered(package)
-    if offered is None:
+    apt, offered = _find_offer(package, version, cache=cache, reporter=reporter)
+    if apt is None or offered is None:
         kept = sorted(cache.glob(f"{package}_*.tar.xz"), key=lambda path: path.stat().st_mtime)
         if kept:
             return kept[-1]
@@ -55,26 +56,29 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     target = cache / f"{package}_{offered.replace(':', '%3a')}.tar.xz"
     if not target.is_file():
         reporter.info(f"fetching {package} {offered}")
-        _download(package, offered, target)
+        _download(apt, package, offered, target)
     return target
 
 
-def _offered(package: str) -> str | None:
-    if tools.find("apt-cache") is None or tools.find("apt-get") is None:
-        return None
-    shown = process.run(["apt-cache", "--no-all-versions", "show", package], check=False)
-    match = re.search(r"^Version: (\S+)$", shown.text, re.MULTILINE)
-    return match[1] if match else None
+def _find_offer(
+    package: str, version: str, *, cache: Path, reporter: Reporter
+) -> tuple[suites.Apt | None, str | None]:
+    apt = suites.machine_apt()
+    if apt is None:
+        return None, None
+    offered = apt.candidate(package)
+    if offered is None and version in suites.SUITES:
+        suite = suites.SUITES[version]
+        apt = suites.suite_apt(suite, state=cache / "apt", reporter=reporter)
+        offered = apt.candidate(package) if apt is not None else None
+    return apt, offered
 
 
-def _download(package: str, version: str, target: Path) -> None:
+def _download(apt: suites.Apt, package: str, version: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch.", dir=target.parent) as name:
         scratch = Path(name)
-        fetched = process.run(
-            ["apt-get", "download", f"{package}={version}"],
-            cwd=scratch, env={"LC_ALL": "C"}, check=False,
-        )  # fmt: skip
+        fetched = apt.download(package, version, scratch)
         packages = list(scratch.glob("*.deb"))
         if fetched.returncode != 0 or not packages:
             raise _failed(package, fetched, target.parent)
