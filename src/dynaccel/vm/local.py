@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from dataclasses import dataclass
@@ -52,7 +53,12 @@ def set_ratio(ratio: int) -> None:
         UserError: It refuses, or we are not root.
     """
     try:
-        CONTROL.write_text(f"{ratio}\n")
+        # Not write_text(): it would try to make the file where there is none.
+        descriptor = os.open(CONTROL, os.O_WRONLY)
+        try:
+            os.write(descriptor, f"{ratio}\n".encode())
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise _missing() from None
     except PermissionError:

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dynaccel.core.errors import UserError
+from dynaccel.vm.machine import (
+    Accelerator,
+    DirectoryRoot,
+    ImageFormat,
+    ImageRoot,
+    MachineSpec,
+    Share,
+    Sockets,
+    qemu_argv,
+)
+from dynaccel.vm.root import find_root, find_shares, job_root, working_directory
+
+SPEC = MachineSpec(
+    name="run-1",
+    kernel=Path("/k/vmlinux"),
+    initramfs=Path("/c/initramfs.cpio"),
+    sockets=Sockets(directory=Path("/r")),
+    root=DirectoryRoot(path=Path("/")),
+)
+
+SNAPSHOT = """\
+qemu-system-x86_64
+-nodefaults
+-no-user-config
+-no-reboot
+-display none
+-name run-1
+-machine q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off
+-accel tcg,thread=multi,tb-size=192
+-cpu max
+-smp 2
+-m 1024M
+-rtc base=utc,clock=host
+-kernel /k/vmlinux
+-initrd /c/initramfs.cpio
+-append console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check accel=1
+-chardev socket,id=qmp,path=/r/qmp.sock
+-mon chardev=qmp,mode=control
+-chardev socket,id=console,path=/r/console.sock
+-serial chardev:console
+-device pvpanic-pci
+-object rng-builtin,id=rng
+-device virtio-rng-pci,rng=rng
+-device virtio-serial-pci,id=ports
+-chardev socket,id=control,path=/r/guest.sock
+-device virtserialport,chardev=control,name=org.dynaccel.control
+-chardev socket,id=stdin,path=/r/stdin.sock
+-device virtserialport,chardev=stdin,name=org.dynaccel.stdin
+-chardev socket,id=stdout,path=/r/stdout.sock
+-device virtserialport,chardev=stdout,name=org.dynaccel.stdout
+-chardev socket,id=stderr,path=/r/stderr.sock
+-device virtserialport,chardev=stderr,name=org.dynaccel.stderr
+-fsdev local,id=root,path=/,security_model=none,multidevs=remap,readonly=on
+-device virtio-9p-pci,fsdev=root,mount_tag=root
+"""
+
+
+def _lines(spec: MachineSpec) -> str:
+    """Return the command line, an option and its value on a line."""
+    lines: list[str] = []
+    for word in qemu_argv(spec):
+        option = lines and lines[-1].startswith("-") and " " not in lines[-1]
+        if option and not word.startswith("-"):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines) + "\n"
+
+
+def test_the_command_line_of_a_plain_guest() -> None:
+    assert _lines(SPEC) == SNAPSHOT
+
+
+def test_kvm_takes_the_hosts_cpu() -> None:
+    lines = _lines(replace(SPEC, accelerator=Accelerator.KVM)).splitlines()
+    assert {"-accel kvm", "-cpu host"} <= set(lines)
+
+
+def test_shares_are_writable_and_keep_owners_when_they_can() -> None:
+    share = Share(source=Path("/a,b"), target=Path("/a,b"), tag="share0")
+    lines = _lines(replace(SPEC, shares=(share,), keep_owners=True))
+    assert "-fsdev local,id=share0,path=/a,,b,security_model=passthrough,multidevs=remap\n" in lines
+    assert lines.count("readonly=on") == 1
+
+
+def test_an_image_is_never_written_to() -> None:
+    image = ImageRoot(path=Path("/i,1.qcow2"), format=ImageFormat.QCOW2)
+    lines = _lines(replace(SPEC, root=image))
+    assert (
+        "-drive if=none,id=disk,format=qcow2,snapshot=on,discard=unmap,file=/i,,1.qcow2\n" in lines
+    )
+    assert "9p" not in lines
+
+
+def test_the_network_is_there_only_when_asked_for() -> None:
+    assert "netdev" not in _lines(SPEC)
+    assert "-netdev user,id=net\n" in _lines(replace(SPEC, net=True))
+
+
+def test_memory_is_rounded_up_to_a_mebibyte() -> None:
+    assert "-m 129M\n" in _lines(replace(SPEC, memory_bytes=(128 << 20) + 1))
+
+
+def test_roots_are_told_apart(tmp_path: Path) -> None:
+    raw = tmp_path / "disk.img"
+    raw.write_bytes(b"\0" * 510 + b"\x55\xaa" + b"\0" * 4096)
+    assert find_root("host") == DirectoryRoot(path=Path("/"))
+    assert find_root(str(tmp_path)) == DirectoryRoot(path=tmp_path.resolve())
+    image = find_root(str(raw))
+    assert image == ImageRoot(path=raw.resolve(), format=ImageFormat.RAW)
+    assert (job_root(image), job_root(find_root("host"))) == ("disk", "9p:root")
+
+
+FAKE_QEMU_IMG = """#!/bin/sh
+case "$*" in
+*bad*) echo "qemu-img: bad image" >&2; exit 1 ;;
+check*leaky*) echo '{"corruptions": 4}'; exit 2 ;;
+*) echo '{"check-errors": 0}' ;;
+esac
+"""
+
+
+@pytest.fixture
+def qemu_img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "qemu-img"
+    program.parent.mkdir()
+    program.write_text(FAKE_QEMU_IMG)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("qemu_img")
+@pytest.mark.parametrize("name", ["bad", "leaky"])
+def test_a_damaged_qcow2_image_is_refused(tmp_path: Path, name: str) -> None:
+    image = tmp_path / name
+    image.write_bytes(b"QFI\xfb" + b"\0" * 100)
+    with pytest.raises(UserError, match="damaged") as caught:
+        find_root(str(image))
+    assert "qemu-img check" in (caught.value.hint or "")
+
+
+@pytest.mark.usefixtures("qemu_img")
+def test_a_sound_qcow2_image_is_taken(tmp_path: Path) -> None:
+    image = tmp_path / "good"
+    image.write_bytes(b"QFI\xfb" + b"\0" * 100)
+    assert find_root(str(image)) == ImageRoot(path=image.resolve(), format=ImageFormat.QCOW2)
+
+
+def test_shares_name_clean_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    monkeypatch.chdir(tmp_path)
+    first, second = find_shares([Path("a/../a"), Path("link")])
+    assert (first.target, first.tag) == (tmp_path / "a", "share0")
+    assert (second.target, second.source) == (tmp_path / "link", (tmp_path / "a").resolve())
+
+
+def test_the_working_directory_is_kept_where_it_is_known_to_be(tmp_path: Path) -> None:
+    disk = ImageRoot(path=tmp_path / "i", format=ImageFormat.RAW)
+    share = Share(source=Path("/s"), target=Path("/s"), tag="share0")
+    assert working_directory(DirectoryRoot(path=Path("/")), (), tmp_path) == tmp_path
+    assert working_directory(DirectoryRoot(path=tmp_path), (), tmp_path) is None
+    assert working_directory(disk, (share,), Path("/s/deep")) == Path("/s/deep")
+    assert working_directory(disk, (share,), Path("/other")) is None
