@@ -178,9 +178,12 @@ static void dynaccel_rearm_cpu(void *unused)
  */
 static void dynaccel_touch_watchdogs(void)
 {
+	int cpu;
+
 	rcu_cpu_stall_reset();
 	reset_hung_task_detector();
-	wq_watchdog_touch(-1);
+	for_each_online_cpu(cpu)
+		wq_watchdog_touch(cpu);
 }
 
 static bool dynaccel_ratio_valid(u32 ratio)
