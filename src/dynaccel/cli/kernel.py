@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dynaccel.cli.terminal import TerminalReporter
-from dynaccel.core.units import format_duration
 
 if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
@@ -92,10 +91,6 @@ def build(
         except (KeyboardInterrupt, SystemExit):
             reporter.info("interrupted; the same command goes on where it was")
             raise
-        reporter.info(
-            f"kernel {built.short_id}: Linux {built.manifest.release},"
-            f" built in {format_duration(built.manifest.build_seconds)}"
-        )
     click.echo(built.directory)
 
 

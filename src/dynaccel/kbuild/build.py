@@ -9,6 +9,7 @@ from pathlib import Path  # noqa: TC003  (a dataclass's field)
 from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import content_hash
+from dynaccel.core.units import format_duration
 from dynaccel.host import paths
 from dynaccel.kbuild import filing, space, toolchain, workspace
 from dynaccel.kbuild import source as sources
@@ -141,7 +142,7 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
     compile_kernel(
         at, make, job.arch.target, jobs=job.request.jobs or default_jobs(), reporter=reporter
     )
-    return filing.file_kernel(
+    kernel = filing.file_kernel(
         filing.Product(
             kernel_id=kernel_id,
             recipe=job.recipe,
@@ -157,6 +158,11 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
         ),
         replace=job.request.force,
     )
+    reporter.info(
+        f"kernel {kernel.short_id}: Linux {kernel.manifest.release},"
+        f" built in {format_duration(kernel.manifest.build_seconds)}"
+    )
+    return kernel
 
 
 def _start_over_if_due(job: _Job, at: Workspace) -> None:
