@@ -187,9 +187,11 @@ class Guest:
     def pump(self, name: str) -> None:
         assert self.child is not None
         stream = getattr(self.child, name)
-        while data := os.read(stream.fileno(), 65536):
-            self.counts[name] += len(data)
-            self.ports[name].sendall(data)
+        with contextlib.suppress(OSError):  # the host closed the port
+            while data := os.read(stream.fileno(), 65536):
+                self.counts[name] += len(data)
+                self.ports[name].sendall(data)
+        stream.close()
 
     def stamps(self) -> dict[str, int]:
         return {

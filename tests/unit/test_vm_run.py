@@ -244,6 +244,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, Any], type[DynaccelError]]] = {
     "no kernel": ({"kernel": None}, MissingError),
     "no such kernel": ({"kernel": "/no/kernel"}, UserError),
     "little memory": ({"memory_bytes": 1 << 20}, UserError),
+    "no such user": ({"user": "no such user"}, UserError),
     "bad name": ({"name": "../x"}, UserError),
     "result is a directory": ({"result": Path()}, UserError),
     "result below a file": ({"result": Path("text/x")}, UserError),

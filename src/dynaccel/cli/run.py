@@ -86,6 +86,11 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
     help="Working directory in the guest.  [default: the present one; / where the root file"
     " system has no such]",
 )  # fmt: skip
+@click.option(
+    "--user",
+    metavar="USER",
+    help="Who runs the command: a user of this machine, or UID[:GID].  [default: the caller]",
+)
 @click.option("--net", is_flag=True, help="Give the guest a way out to the network.")
 @click.option("--name", metavar="NAME", help="Name for --vm.  [default: run-PID]")
 @click.option(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynaccel.core.errors import UserError
+
 if TYPE_CHECKING:
     from dynaccel.vm.channel import Value
     from dynaccel.vm.machine import Share
@@ -26,6 +28,27 @@ class Credentials:
     def of_caller(cls) -> Credentials:
         """Return those of this process."""
         return cls(uid=os.getuid(), gid=os.getgid(), groups=tuple(os.getgroups()))
+
+    @classmethod
+    def of_user(cls, user: str) -> Credentials:
+        """Return those of a user of this machine, by name, or by number (``UID`` or ``UID:GID``).
+
+        Raises:
+            UserError: There is no such user.
+        """
+        import pwd  # noqa: PLC0415  (seldom needed)
+
+        if match := re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", user):
+            uid = int(match[1])
+            return cls(uid=uid, gid=int(match[2] or uid))
+        try:
+            entry = pwd.getpwnam(user)
+        except KeyError:
+            raise UserError(
+                f"there is no user {user!r} on this machine", hint="give a number: --user 1000:1000"
+            ) from None
+        groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+        return cls(uid=entry.pw_uid, gid=entry.pw_gid, groups=groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ class RunRequest:
         root: ``host``, a directory or a disk image.
         shares: Directories that the guest writes through to.
         cwd: Working directory; None for the caller's own, or ``/`` where the root has no such.
+        user: Who runs the command in the guest, by name or number; None for the caller.
         net: Whether it has a user-mode network.
         name: The guest's name; None for one that is free.
         result: A file for the result as JSON, also when the run fails.
@@ -65,6 +66,7 @@ class RunRequest:
     root: str = HOST
     shares: tuple[Path, ...] = ()
     cwd: Path | None = None
+    user: str | None = None
     net: bool = False
     name: str | None = None
     result: Path | None = None

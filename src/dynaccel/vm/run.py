@@ -209,7 +209,7 @@ class _Run:
             root=root.job_root(spec.root),
             cwd=os.fsencode(self._cwd(spec)),
             environment=job.caller_environment(),
-            credentials=job.Credentials.of_caller(),
+            credentials=_credentials(request),
             umask=job.caller_umask(),
             hostname=platform.node() if request.root == root.HOST else spec.name,
             shares=spec.shares,
@@ -318,10 +318,17 @@ def _check(request: RunRequest) -> None:
     if not request.command:
         raise UserError("there is no command to run", hint="dynaccel run [OPTIONS] -- CMD ...")
     parse_ratio(str(request.ratio))
+    _credentials(request)
     if request.name is not None:
         registry.check_name(request.name)
     if request.memory_bytes < _MEMORY_MIN_BYTES:
         raise UserError("a guest needs at least 128 MiB of memory", hint="--memory 512M")
+
+
+def _credentials(request: RunRequest) -> job.Credentials:
+    if request.user is None:
+        return job.Credentials.of_caller()
+    return job.Credentials.of_user(request.user)
 
 
 def _check_writable(path: Path) -> None:

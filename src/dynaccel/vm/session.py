@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from dynaccel.vm.job import Job
     from dynaccel.vm.streams import Streams
 
-_PIPE_PATIENCE_SECONDS = 2.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -89,13 +87,12 @@ class Session:
         start = encode(FrameType.START, self._job.records())
         output, errors = Output(self._streams.stdout), Output(self._streams.stderr)
         relays = {
-            "stdout": Relay(self._guest.port("stdout").reader, output),
-            "stderr": Relay(self._guest.port("stderr").reader, errors),
+            "stdout": Relay(self._guest.port("stdout"), output),
+            "stderr": Relay(self._guest.port("stderr"), errors),
         }
         try:
             for relay in relays.values():
                 self._spawn(relay.run())
-                self._spawn(self._watch_output(relay))
             self._spawn(self._feed_input())
             self._guest.port("control").writer.write(start)
             return await self._follow(relays, timeout_seconds)
@@ -139,6 +136,11 @@ class Session:
             end = await self._kill()
         if end is None:
             return self.cut_off(timed_out=True)
+        if end.type == FrameType.FAILED:
+            raise GuestLostError(
+                f"the guest's agent gave up: {end.text('message')}",
+                detail=self._guest.console.tail(),
+            )
         await self._complete(relays, end)
         return Verdict(
             status=end.number("status"),
@@ -162,16 +164,17 @@ class Session:
     async def _complete(self, relays: dict[str, Relay], frame: Frame) -> None:
         for name, relay in relays.items():
             total = frame.number(name) or 0
-            if not await relay.complete(total, self._limits.answer):
-                raise GuestLostError(
-                    f"{total - relay.received} of {total} bytes of the command's {name} were lost",
-                    detail=self._guest.console.tail(),
-                )
+            complete = await relay.complete(total, self._limits.answer)
             error = relay.output.error
             if error is not None and error.errno != errno.EPIPE:
                 raise InfrastructureError(
                     f"cannot pass on the command's {name}: {error.strerror}",
                     hint="free some room where it goes",
+                )
+            if not complete and error is None:
+                raise GuestLostError(
+                    f"{total - relay.received} of {total} bytes of the command's {name} were lost",
+                    detail=self._guest.console.tail(),
                 )
 
     async def _feed_input(self) -> None:
@@ -182,15 +185,6 @@ class Session:
                 await writer.drain()
                 count += len(data)
         await self._guest.send(FrameType.STDIN_END, [("bytes", count)])
-
-    async def _watch_output(self, relay: Relay) -> None:
-        """When nobody reads us any more, the command shall feel it as if it wrote there itself."""
-        await relay.output.broken.wait()
-        self.forward(signal.SIGPIPE)
-        before = relay.received
-        await asyncio.sleep(_PIPE_PATIENCE_SECONDS)
-        if relay.received > before:
-            self.forward(signal.SIGTERM)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)

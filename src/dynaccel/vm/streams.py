@@ -20,6 +20,8 @@ from dynaccel.vm.ports import READ_BYTES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from dynaccel.vm.ports import Connection
+
 _BACKGROUND_POLL_SECONDS = 0.5
 
 
@@ -53,12 +55,10 @@ class Output:
 
     Attributes:
         error: Why nothing more can be written; None while all is well.
-        broken: Set when there is an error.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.error: OSError | None = None
-        self.broken = asyncio.Event()
         self._descriptor = descriptor
         self._queue: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]] | None] = (
             queue.SimpleQueue()
@@ -88,8 +88,6 @@ class Output:
             except OSError as error:
                 self.error = error
             with suppress(RuntimeError):  # the loop may be closed by now
-                if self.error is not None:
-                    self._loop.call_soon_threadsafe(self.broken.set)
                 self._loop.call_soon_threadsafe(_done, written)
 
 
@@ -100,10 +98,10 @@ class Relay:
         received: Bytes so far.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, output: Output) -> None:
+    def __init__(self, port: Connection, output: Output) -> None:
         self.received = 0
         self.output = output
-        self._reader = reader
+        self._port = port
         self._moved = asyncio.Event()
         self._ended = False
         self._writing = False
@@ -111,12 +109,17 @@ class Relay:
     async def run(self) -> None:
         """Pass on until the port closes."""
         with suppress(ConnectionError):
-            while data := await self._reader.read(READ_BYTES):
+            while data := await self._port.reader.read(READ_BYTES):
                 self._writing = True
                 await self.output.write(data)
                 self._writing = False
                 self.received += len(data)
                 self._moved.set()
+                if self.output.error is not None:
+                    # The agent closes the command's end in turn: it gets SIGPIPE, as if it wrote
+                    # to our reader itself.
+                    self._port.writer.transport.abort()
+                    break
         self._ended = True
         self._moved.set()
 
