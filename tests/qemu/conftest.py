@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The built kernel that these tests boot."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dynaccel.core.errors import DynaccelError
+from dynaccel.host import kernels, tools
+from dynaccel.vm.machine import QEMU
+
+if TYPE_CHECKING:
+    from dynaccel.core.kernels import Kernel
+
+
+@pytest.fixture(scope="session")
+def kernel() -> Kernel:
+    """Return the kernel of $DYNACCEL_TEST_KERNEL, else the newest accelerated one."""
+    if tools.find(QEMU) is None:
+        pytest.skip(f"{QEMU} is not installed: {tools.install_command('qemu-system-x86')}")
+    try:
+        return kernels.resolve(os.environ.get("DYNACCEL_TEST_KERNEL") or None)
+    except DynaccelError as error:
+        pytest.skip(f"{error.message}: {error.hint}")
