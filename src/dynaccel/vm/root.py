@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from dynaccel.core.errors import ProcessError, UserError
-from dynaccel.host import process
+from dynaccel.host import process, tools
 from dynaccel.vm.machine import ROOT_TAG, DirectoryRoot, ImageFormat, ImageRoot, Root, Share
 
 HOST = "host"
@@ -24,7 +24,6 @@ def find_root(reference: str) -> Root:
 
     Raises:
         UserError: There is none, it cannot be read, or the image is damaged.
-        MissingError: It is a qcow2 image and qemu-img is not installed.
     """
     if reference == HOST:
         return DirectoryRoot(path=Path("/"))
@@ -98,6 +97,8 @@ def _image_format(path: Path) -> ImageFormat:
 
 
 def _check_qcow2(path: Path) -> None:
+    if tools.find("qemu-img") is None:
+        return  # then QEMU itself says what it finds, later and less clearly
     hint = f"qemu-img check {process.command_line([str(path)])}"
     try:
         process.run(["qemu-img", "info", "--output=json", "-U", path])
