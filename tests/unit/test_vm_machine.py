@@ -41,6 +41,7 @@ qemu-system-x86_64
 -smp 2
 -m 1024M
 -rtc base=utc,clock=host
+-bios qboot.rom
 -kernel /k/vmlinux
 -initrd /c/initramfs.cpio
 -append console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check accel=1
