@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,7 +51,11 @@ static void child(const struct job *job, const int streams[3], int result)
 	umask(job->umask);
 	for (int i = 0; i < 3; i++)
 		dup2(streams[i], i);
-	if (take_credentials(job) < 0)
+	/*
+	 * A traced process stops as soon as it has become another program. While
+	 * it is still root, or a set-user-ID program would get no other user.
+	 */
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 || take_credentials(job) < 0)
 		goto failed;
 	failure.step = STEP_DIRECTORY;
 	if (chdir(job->cwd) < 0)
@@ -83,6 +88,11 @@ pid_t command_fork(const struct job *job, const int streams[3], int *result)
 		close(streams[i]);
 	*result = ends[0];
 	return pid;
+}
+
+void command_release(pid_t command)
+{
+	ptrace(PTRACE_DETACH, command, NULL, NULL);
 }
 
 int command_result(const struct job *job, int result, char *message, size_t room)

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mounts.h"
+#include "run.h"
 #include "session.h"
 #include "streams.h"
 
@@ -51,7 +52,7 @@ static void handle_signals(struct watch *watch)
 
 	while (read(watch->fd, info, sizeof(info)) > 0)
 		;
-	session_reap();
+	run_reap();
 }
 
 static void take_signals(void)
@@ -81,6 +82,6 @@ int main(void)
 		int busy = streams_pump();
 
 		loop_turn(!busy);
-		session_check();
+		run_check();
 	}
 }

@@ -5,10 +5,4 @@
 /* Greet the host; from then on the event loop does the rest. */
 void session_open(void);
 
-/* Children have ended: reap them all. */
-void session_reap(void);
-
-/* Look whether there is something to tell; after each turn of the loop. */
-void session_check(void);
-
 #endif
