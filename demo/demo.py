@@ -59,8 +59,8 @@ def poll_clock(night: Night) -> None:
         )
         if done.returncode == 0:
             status = json.loads(done.stdout)
-            if status.get("realtime_ns"):
-                night.realtime = (status["realtime_ns"] / 1e9, time.monotonic())
+            if status.get("realtime_seconds"):
+                night.realtime = (status["realtime_seconds"], time.monotonic())
         time.sleep(1)
 
 

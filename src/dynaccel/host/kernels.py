@@ -3,17 +3,27 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
 from dynaccel.core.kernels import MANIFEST, Kernel, KernelManifest
 from dynaccel.host import paths
 
-_ADAPTER = TypeAdapter(KernelManifest)
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 _BUILD_HINT = "dynaccel kernel build"
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[KernelManifest]:
+    # Imported here: pydantic takes longer to load than all else that starts a guest.
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(KernelManifest)
 
 
 def store_dir() -> Path:
@@ -28,8 +38,8 @@ def load(directory: Path) -> Kernel:
         UserError: There is no usable manifest or image.
     """
     try:
-        manifest = _ADAPTER.validate_json((directory / MANIFEST).read_bytes())
-    except (OSError, ValidationError) as error:
+        manifest = _adapter().validate_json((directory / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:  # pydantic's error is a ValueError
         raise UserError(
             f"{directory} holds no built kernel: its {MANIFEST} is missing or damaged",
             hint="dynaccel kernel list",
@@ -44,7 +54,7 @@ def load(directory: Path) -> Kernel:
 
 def dump(manifest: KernelManifest) -> bytes:
     """Return the content of ``manifest.json``."""
-    return _ADAPTER.dump_json(manifest, indent=2) + b"\n"
+    return _adapter().dump_json(manifest, indent=2) + b"\n"
 
 
 def installed() -> list[Kernel]:
