@@ -44,7 +44,7 @@ qemu-system-x86_64
 -bios qboot.rom
 -kernel /k/vmlinux
 -initrd /c/initramfs.cpio
--append console=ttyS0 panic=-1 oops=panic tsc=reliable no_timer_check accel=1
+-append console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1
 -chardev socket,id=qmp,path=/r/qmp.sock
 -mon chardev=qmp,mode=control
 -chardev socket,id=console,path=/r/console.sock
