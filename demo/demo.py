@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import subprocess
@@ -98,13 +100,13 @@ def picture(night: Night) -> Panel:
     )
 
 
-def main() -> int:
-    """Run the night and draw it; return the exit status."""
-    console = Console()
-    console.print(f"$ date\n{datetime.now(tz=UTC):%a %b %e %H:%M:%S UTC %Y}      (here, really)\n")
-    shown = f"$ dynaccel run --accel {RATIO} --start {EVENING} --user root -- demo/night.sh"
-    console.print(shown, highlight=False)
-    night = Night()
+def today(remark: str) -> Text:
+    """Return what date(1) says here, as a terminal shows it."""
+    return Text(f"$ date\n{datetime.now(tz=UTC):%a %b %e %H:%M:%S UTC %Y}      {remark}\n")
+
+
+def run_night(night: Night, console: Console) -> tuple[int, str]:
+    """Run the night and draw it; return its exit status and what dynaccel said of it."""
     command = [*DYNACCEL, "run", "--name", NAME, "--accel", f"{RATIO}", "--start", EVENING]
     command += ["--user", "root", "--", f"{HERE / 'night.sh'}"]
     with tempfile.TemporaryFile("w+") as said:
@@ -133,9 +135,37 @@ def main() -> int:
             for thread in threads:
                 thread.join()
         said.seek(0)
-        console.print(said.read().rstrip(), highlight=False)
-    console.print(f"\n$ date\n{datetime.now(tz=UTC):%a %b %e %H:%M:%S UTC %Y}      (still today)")
-    return guest.returncode
+        return guest.returncode, said.read().rstrip()
+
+
+def save_picture(path: Path, transcript: list[Text | Panel]) -> None:
+    """Write what the terminal showed as an SVG."""
+    recorder = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
+    for part in transcript:
+        recorder.print(part)
+    recorder.save_svg(str(path), title="make demo")
+
+
+def main() -> int:
+    """Show the demonstration; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--svg", type=Path, help="also write the picture to this file")
+    options = parser.parse_args()
+    console = Console()
+    night = Night()
+    transcript: list[Text | Panel] = [
+        today("(here, really)"),
+        Text(f"$ dynaccel run --accel {RATIO} --start {EVENING} -- demo/night.sh"),
+    ]
+    for part in transcript:
+        console.print(part)
+    status, said = run_night(night, console)
+    ending = [Text(said), Text(), today("(still today)")]
+    for part in ending:
+        console.print(part)
+    if options.svg is not None:
+        save_picture(options.svg, [*transcript, picture(night), *ending])
+    return status
 
 
 if __name__ == "__main__":

@@ -3,31 +3,59 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dynaccel import patch
-from dynaccel.core.artifacts import content_hash, files_under, staged_directory
+from dynaccel.core.artifacts import content_hash, files_under, write_atomic
 from dynaccel.core.events import NullReporter
 from dynaccel.host import paths
-from dynaccel.kbuild import source
+from dynaccel.kbuild import lock, source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SOURCE = "debian:6.1"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchedTree:
+    """A kernel tree with our patch.
+
+    Attributes:
+        top: The tree.
+        diff: What the patch changed in it.
+        builds: A directory for builds outside of the tree, kept from one test run to the next.
+    """
+
+    top: Path
+    diff: bytes
+    builds: Path
+
+
 @pytest.fixture(scope="session")
-def patched_tree() -> Path:
-    """Return Debian's 6.1 with our patch, unpacked once for each state of ``kernel/``."""
+def patched() -> Iterator[PatchedTree]:
+    """Return Debian's 6.1 with our patch, made anew when ``kernel/`` or the source is another.
+
+    The tree always lies at the same place and an unpacked file has its date from the archive:
+    what a change does not touch is not compiled again.
+    """
     reporter = NullReporter()
-    pristine = source.resolve(SOURCE, reporter=reporter)
-    parts = [*files_under(paths.data_dir("kernel")), ("source", pristine.identity.encode())]
-    final = paths.cache_dir() / "test" / f"tree-{content_hash(parts)[:16]}"
-    if not final.is_dir():
-        with staged_directory(final) as staging:
-            source.unpack(pristine, staging / "linux", reporter=reporter)
-            patch.apply(patch.PatchRequest(tree=staging / "linux"), reporter=reporter)
-    return final / "linux"
+    place = paths.cache_dir() / "test"
+    tree, stamp = place / "linux", place / "linux.stamp"
+    with lock.exclusive(place / "lock", on_wait=lambda _: None):
+        pristine = source.resolve(SOURCE, reporter=reporter)
+        parts = [*files_under(paths.data_dir("kernel")), ("source", pristine.identity.encode())]
+        key = content_hash(parts).encode()
+        if not stamp.is_file() or stamp.read_bytes() != key:
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(tree, ignore_errors=True)
+            source.unpack(pristine, tree, reporter=reporter)
+            patch.apply(patch.PatchRequest(tree=tree), reporter=reporter)
+            write_atomic(stamp, key)
+        result = patch.apply(patch.PatchRequest(tree=tree), reporter=reporter)
+        yield PatchedTree(top=tree, diff=result.diff, builds=place)
