@@ -109,8 +109,8 @@ INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox sleep 1
 echo "early $(/bin/busybox cat /proc/sys/kernel/accel)"
-# Two seconds after the late initcalls the ratio takes effect; then these pass quickly.
-/bin/busybox sleep 20
+# Two seconds after the late initcalls the ratio takes effect.
+/bin/busybox sleep 4
 echo "late $(/bin/busybox cat /proc/sys/kernel/accel)"
 /bin/busybox poweroff -f
 """

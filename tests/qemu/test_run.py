@@ -142,7 +142,9 @@ def test_a_reader_that_leaves(kernel: Kernel) -> None:
 
 def test_qemu_killed(kernel: Kernel, tmp_path: Path) -> None:
     result = tmp_path / "r.json"
-    child = start(kernel, "--result", str(result), "--", "sh", "-c", "echo ready; sleep 600")
+    script = "echo '<3>last words' > /dev/kmsg; echo ready; sleep 600"
+    options = ["--user", "root", "--result", str(result)]
+    child = start(kernel, *options, "--", "sh", "-c", script)
     children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
     before = time.monotonic()
     for pid in children:
@@ -151,7 +153,7 @@ def test_qemu_killed(kernel: Kernel, tmp_path: Path) -> None:
     assert time.monotonic() - before < 10
     value = json.loads(result.read_text())
     assert value["error"] == "lost"
-    assert "Run /init" in value["console_tail"]
+    assert "last words" in value["console_tail"]
 
 
 def test_a_panic(kernel: Kernel, tmp_path: Path) -> None:
