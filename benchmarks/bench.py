@@ -28,7 +28,7 @@ from dynaccel.verify.probes import probe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DYNACCEL = [sys.executable, "-m", "dynaccel.cli.main", "-q"]
+DYNACCEL = [sys.executable, "-m", "dynaccel.cli.main", "-qq"]
 RATIOS = (1, 10, 100, 200, 1000)
 COARSE = {"realtime_coarse", "monotonic_coarse", "times"}
 MIB = 1 << 20

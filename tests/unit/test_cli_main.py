@@ -176,3 +176,10 @@ def test_quiet_keeps_warnings() -> None:
         reporter.warning("yes")
         reporter.progress(Progress(stage="no", done=1))
     assert stream.getvalue() == "dynaccel: warning: yes\n"
+
+
+def test_very_quiet_keeps_nothing() -> None:
+    stream = io.StringIO()
+    with terminal.TerminalReporter(verbosity=-2, stream=stream) as reporter:
+        reporter.warning("no")
+    assert stream.getvalue() == ""

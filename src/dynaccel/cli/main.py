@@ -106,7 +106,7 @@ def _failure_status(ctx: click.Context) -> int | None:
 )
 @click.version_option(dynaccel.__version__, prog_name="dynaccel")
 @click.option("-v", "--verbose", count=True, help="Say more on standard error.")
-@click.option("-q", "--quiet", count=True, help="Say less on standard error.")
+@click.option("-q", "--quiet", count=True, help="Say less; twice: only errors.")
 @click.pass_context
 def dynaccel_command(ctx: click.Context, verbose: int, quiet: int) -> None:
     """Linux whose time flows N times faster: build it, boot it, run commands in it."""

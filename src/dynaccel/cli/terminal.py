@@ -33,7 +33,7 @@ class TerminalReporter:
     even when standard error is closed.
 
     Args:
-        verbosity: Below 0 warnings alone, from 0 on also information and progress.
+        verbosity: Below -1 nothing, at -1 warnings, from 0 on also information and progress.
         stream: Where the text goes; standard error when None.
     """
 
@@ -76,8 +76,9 @@ class TerminalReporter:
             self._line(message)
 
     def warning(self, message: str) -> None:
-        """Show a line, always."""
-        self._line(f"dynaccel: warning: {message}")
+        """Show a line, unless very quiet."""
+        if self._verbosity >= -1:
+            self._line(f"dynaccel: warning: {message}")
 
     def progress(self, progress: Progress) -> None:
         """Show how far a job has come, unless quiet."""

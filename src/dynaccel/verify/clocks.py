@@ -98,7 +98,7 @@ def clock_probe(options: Sequence[str], *, spinning: int = 0) -> Iterator[ClockP
         options: Options of ``dynaccel run``.
         spinning: How many processes keep CPUs of the guest busy.
     """
-    argv = [sys.executable, "-m", "dynaccel.cli.main", "-q", "run", *options, "--"]
+    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
     argv += [str(probe("clocks")), f"{spinning}"]
     with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=None) as child:
         assert child.stdin is not None  # noqa: S101  (asked for above)

@@ -44,7 +44,7 @@ def measure_waits(options: Sequence[str], *, asked_seconds: float) -> list[Wait]
     Raises:
         StageError: The guest or the probe ended before it had waited by every call.
     """
-    argv = [sys.executable, "-m", "dynaccel.cli.main", "-q", "run", *options, "--"]
+    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
     argv += [str(probe("waits")), f"{round(asked_seconds * 1e9)}"]
     waits = []
     began = 0.0
