@@ -41,8 +41,8 @@ esac
 """
 OTHER_APT_CACHE = """#!/bin/sh
 case "$*" in
-*SourceList=*) echo "Version: 6.1.99-1" ;;
-*) exit 100 ;;
+*SourceList=*) printf 'Package: linux-source-6.1\\nVersion: 6.1.99-1\\n' ;;
+*) printf 'Package: linux-source-6.12\\nVersion: 6.12.9-1\\n' ;;
 esac
 """
 

@@ -38,8 +38,12 @@ class Apt:
         shown = process.run(
             ["apt-cache", *self.options, "--no-all-versions", "show", package], check=False
         )
-        match = re.search(r"^Version: (\S+)$", shown.text, re.MULTILINE)
-        return match[1] if match else None
+        # A name that it does not know it takes for a pattern: 6.1 would find 6.12.
+        for paragraph in shown.text.split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Version): (\S+)$", paragraph, re.MULTILINE))
+            if fields.get("Package") == package:
+                return fields.get("Version")
+        return None
 
     def download(self, package: str, version: str, into: Path) -> process.Completed:
         """Fetch the package file into the directory ``into``; see its status for how it went."""
