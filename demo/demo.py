@@ -7,6 +7,7 @@ import argparse
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ class Night:
     realtime: tuple[float, float] | None = None
     """The guest's REALTIME in seconds, and the host's monotonic clock when it was read."""
     lines: list[tuple[str, str, str]] = field(default_factory=list)
+    finished: float | None = None
     ended: bool = False
 
 
@@ -51,6 +53,7 @@ def read_lines(guest: subprocess.Popen[str], night: Night) -> None:
         night.started = night.started or time.monotonic()
         when, who, what = [*line.rstrip("\n").split("|", 2), "", ""][:3]
         night.lines.append((when, who, what))
+    night.finished = time.monotonic()
 
 
 def poll_clock(night: Night) -> None:
@@ -68,7 +71,7 @@ def poll_clock(night: Night) -> None:
 
 def clocks(night: Night) -> Table:
     """Draw the two clocks side by side."""
-    now = time.monotonic()
+    now = night.finished or time.monotonic()
     table = Table.grid(padding=(0, 2))
     real = now - (night.started or night.began)
     if night.started is None:
@@ -143,7 +146,9 @@ def save_picture(path: Path, transcript: list[Text | Panel]) -> None:
     recorder = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
     for part in transcript:
         recorder.print(part)
-    recorder.save_svg(str(path), title="make demo")
+    picture_text = recorder.export_svg(title="make demo")
+    # Without the web fonts that rich refers to: a picture in a repository loads nothing.
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture_text, flags=re.DOTALL))
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ CRONTAB
 say date "good evening, this is Linux $(uname -r)"
 busybox crond -f -c "$crontabs" -L /dev/null &
 
-python3 -u -c '
+/usr/bin/python3 -u -c '
 import time
 while True:
     time.sleep(3 * 3600)

@@ -335,7 +335,6 @@ def _check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise UserError(f"the result file {path} is a directory", hint="name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
