@@ -54,7 +54,7 @@ def test_a_command_that_cannot_start(fakes: Fakes, command: str, status: int, er
 
 
 def test_the_result_has_the_contracts_keys(fakes: Fakes, tmp_path: Path) -> None:
-    target = tmp_path / "new" / "result.json"
+    target = tmp_path / "result.json"
     fakes.run("sleep", "0.3", ratio=200, result=target)
     value = json.loads(target.read_text())
     assert set(value) == {
