@@ -165,6 +165,8 @@ def main() -> int:
     for part in transcript:
         console.print(part)
     status, said = run_night(night, console)
+    if not console.is_terminal:
+        console.print()  # rich leaves the cursor behind the frame
     ending = [Text(said), Text(), today("(still today)")]
     for part in ending:
         console.print(part)

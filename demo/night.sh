@@ -31,4 +31,4 @@ while True:
 tail -n +1 -f "$log" &
 
 sleep 10h
-say date "good morning, up since $(uptime -s)"
+say date "good morning, $(cut -d. -f1 /proc/uptime) seconds after boot"
