@@ -55,7 +55,7 @@ def patched() -> Iterator[PatchedTree]:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(tree, ignore_errors=True)
             source.unpack(pristine, tree, reporter=reporter)
-            patch.apply(patch.PatchRequest(tree=tree), reporter=reporter)
-            write_atomic(stamp, key)
+        # A tree that is patched already is recognised, and tells the same difference.
         result = patch.apply(patch.PatchRequest(tree=tree), reporter=reporter)
+        write_atomic(stamp, key)
         yield PatchedTree(top=tree, diff=result.diff, builds=place)

@@ -8,16 +8,13 @@ is taken, and half of it is the uncertainty. This is how NTP asks a server (RFC 
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from subprocess import PIPE  # noqa: TID251  (a constant; the door is host.process)
 from typing import IO, TYPE_CHECKING
 
 from dynaccel.core.errors import StageError
-from dynaccel.host import process
-from dynaccel.verify.probes import probe
+from dynaccel.verify import probes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,9 +95,7 @@ def clock_probe(options: Sequence[str], *, spinning: int = 0) -> Iterator[ClockP
         options: Options of ``dynaccel run``.
         spinning: How many processes keep CPUs of the guest busy.
     """
-    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
-    argv += [str(probe("clocks")), f"{spinning}"]
-    with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=None) as child:
+    with probes.running("clocks", f"{spinning}", options=options, asked=True) as child:
         assert child.stdin is not None  # noqa: S101  (asked for above)
         assert child.stdout is not None  # noqa: S101
         yield ClockProbe(child.stdin, child.stdout)

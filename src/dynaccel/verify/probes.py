@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
+from subprocess import DEVNULL, PIPE  # noqa: TID251  (constants; the door is host.process)
 from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import content_hash, staged_directory
 from dynaccel.host import paths, process, tools
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from subprocess import Popen  # noqa: TID251  (a type)
 
 FLAGS = ("-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-s")
 
@@ -29,3 +34,22 @@ def probe(name: str) -> Path:
         with staged_directory(final) as staging:
             process.run([compiler, *FLAGS, "-o", staging / name, source])
     return final / name
+
+
+@contextmanager
+def running(
+    name: str, *arguments: str, options: Sequence[str], asked: bool = False
+) -> Iterator[Popen[bytes]]:
+    """Run a probe in a guest for the length of the block; its standard output is a pipe.
+
+    Args:
+        name: The probe.
+        arguments: Its arguments.
+        options: Options of ``dynaccel run``.
+        asked: Whether its standard input is a pipe too; else it has none.
+    """
+    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
+    argv += [str(probe(name)), *arguments]
+    stdin = PIPE if asked else DEVNULL
+    with process.start(argv, stdin=stdin, stdout=PIPE, stderr=None) as child:
+        yield child

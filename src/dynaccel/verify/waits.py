@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
-from subprocess import PIPE  # noqa: TID251  (a constant; the door is host.process)
 from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import StageError
-from dynaccel.host import process
-from dynaccel.verify.probes import probe
+from dynaccel.verify import probes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +41,10 @@ def measure_waits(options: Sequence[str], *, asked_seconds: float) -> list[Wait]
     Raises:
         StageError: The guest or the probe ended before it had waited by every call.
     """
-    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
-    argv += [str(probe("waits")), f"{round(asked_seconds * 1e9)}"]
     waits = []
     began = 0.0
-    with process.start(argv, stdout=PIPE, stderr=None) as child:
+    asked_ns = f"{round(asked_seconds * 1e9)}"
+    with probes.running("waits", asked_ns, options=options) as child:
         assert child.stdout is not None  # noqa: S101  (asked for above)
         for line in child.stdout:
             arrived = time.monotonic()
