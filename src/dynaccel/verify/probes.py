@@ -26,8 +26,10 @@ def probe(name: str) -> Path:
         MissingError: There is no compiler.
         ProcessError: It does not compile.
     """
-    source = paths.data_dir("guest") / "probes" / f"{name}.c"
-    key = content_hash([(name, source.read_bytes()), ("flags", " ".join(FLAGS).encode())])
+    directory = paths.data_dir("guest") / "probes"
+    source = directory / f"{name}.c"
+    parts = [(file.name, file.read_bytes()) for file in [source, *sorted(directory.glob("*.h"))]]
+    key = content_hash([*parts, ("flags", " ".join(FLAGS).encode())])
     final = paths.cache_dir() / "probes" / key[:16]
     if not (final / name).is_file():
         compiler = tools.require("gcc")
