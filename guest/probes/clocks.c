@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * clocks [SPIN]: for each line of standard input print a line with all clocks,
- * as "name=ns ...", read as close together as can be. With SPIN, that many
- * child processes keep a CPU busy meanwhile. Whoever sends the lines knows the
- * real time; this program knows none.
+ * clocks [SPIN]: for each line of standard input print a line with the counter
+ * and all clocks in ns, read as close together as can be; an empty line ends
+ * it. With SPIN, that many child processes keep a CPU busy meanwhile. Whoever
+ * sends the lines knows the real time; this program knows none.
  */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/times.h>
-#include <time.h>
-#include <unistd.h>
 
-struct clock {
+#include "probe.h"
+
+static const struct {
 	const char *name;
 	clockid_t id;
-};
-
-static const struct clock clocks[] = {
+} clocks[] = {
 	{ "realtime", CLOCK_REALTIME },
 	{ "monotonic", CLOCK_MONOTONIC },
 	{ "monotonic_raw", CLOCK_MONOTONIC_RAW },
@@ -44,20 +41,22 @@ static void spin(int count)
 
 int main(int argc, char **argv)
 {
-	const long long tick_ns = 1000000000LL / sysconf(_SC_CLK_TCK);
-	struct timespec now[CLOCKS];
+	const int64_t tick_ns = NSEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	int64_t ns[CLOCKS];
+	uint64_t count;
 	char line[64];
 	clock_t ticks;
 
 	spin(argc > 1 ? atoi(argv[1]) : 0);
-	while (fgets(line, sizeof(line), stdin)) {
+	while (fgets(line, sizeof(line), stdin) && line[0] != '\n') {
+		count = counter();
 		for (size_t i = 0; i < CLOCKS; i++)
-			clock_gettime(clocks[i].id, &now[i]);
+			ns[i] = now(clocks[i].id);
 		ticks = times(NULL);
+		printf("{\"counter\": %llu", (unsigned long long)count);
 		for (size_t i = 0; i < CLOCKS; i++)
-			printf("%s=%lld ", clocks[i].name,
-			       now[i].tv_sec * 1000000000LL + now[i].tv_nsec);
-		printf("times=%lld\n", (long long)ticks * tick_ns);
+			printf(", \"%s\": %lld", clocks[i].name, (long long)ns[i]);
+		printf(", \"times\": %lld}\n", (long long)ticks * tick_ns);
 		fflush(stdout);
 	}
 	return 0;

@@ -8,6 +8,7 @@ is taken, and half of it is the uncertainty. This is how NTP asks a server (RFC 
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,11 +31,13 @@ class Stamp:
     Attributes:
         real_seconds: The moment, by the host's monotonic clock.
         uncertainty_seconds: How far off that may be.
+        counter: What the hardware's counter showed.
         clocks_ns: What each clock of the guest showed, in ns.
     """
 
     real_seconds: float
     uncertainty_seconds: float
+    counter: int
     clocks_ns: dict[str, int]
 
 
@@ -54,7 +57,7 @@ class Rate:
 
 
 class ClockProbe:
-    """A guest that tells its clocks; made by :func:`clock_probe`."""
+    """The two ends of the probe ``clocks``, which tells a guest's clocks when it is asked."""
 
     def __init__(self, ask: IO[bytes], answers: IO[bytes]) -> None:
         self._ask = ask
@@ -79,11 +82,12 @@ class ClockProbe:
         after = time.monotonic()
         if not line.endswith(b"\n"):
             raise StageError("the guest ended before it told its clocks")
-        clocks = dict(word.split("=") for word in line.decode().split())
+        clocks: dict[str, int] = json.loads(line)
         return Stamp(
             real_seconds=(before + after) / 2,
             uncertainty_seconds=(after - before) / 2,
-            clocks_ns={name: int(value) for name, value in clocks.items()},
+            counter=clocks.pop("counter"),
+            clocks_ns=clocks,
         )
 
 

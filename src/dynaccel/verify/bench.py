@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The place of measurement: a root shell in a guest or on this very machine.
+
+A probe tells real time by the hardware's counter, which no kernel scales. What a count is worth is
+found by stamps against the monotonic clock of the host; each further stamp makes it finer. On this
+machine itself the host's clock is MONOTONIC_RAW at ratio 1, so there it is found before all else.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE  # noqa: TID251  (a constant; the door is host.process)
+from typing import IO, TYPE_CHECKING, Any
+
+from dynaccel.core.errors import DynaccelError, MissingError, StageError, UserError
+from dynaccel.host import process
+from dynaccel.verify import probes
+from dynaccel.verify.clocks import ClockProbe, Stamp
+from dynaccel.verify.shell import Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dynaccel.core.events import Reporter
+
+CONTROL = "/proc/sys/kernel/accel"
+COMMAND_SECONDS = 60.0
+PROBE_SECONDS = 180.0
+START_SECONDS = 120.0
+CALIBRATION_SECONDS = 2.0
+"""With round trips of 0.2 ms, 1e-4 of it; the later stamps make that finer."""
+
+
+class Bench:
+    """A root shell where the ratio can be changed, and the counter's frequency there.
+
+    Attributes:
+        cpus: Number of online CPUs.
+        reporter: Learns what goes on.
+        local: Whether this is the machine itself and no guest.
+
+    Args:
+        shell: The shell.
+        local: Whether it runs on this machine itself.
+        reporter: Learns what goes on.
+
+    Raises:
+        StageError: The shell ended.
+        MissingError: The kernel cannot accelerate.
+    """
+
+    def __init__(self, shell: Shell, *, local: bool, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.local = local
+        self._shell = shell
+        self._programs: dict[str, str] = {}
+        where = "mktemp -d /dev/shm/dynaccel.XXXXXX"
+        self._directory = self._line(where, limit_seconds=START_SECONDS)
+        self.cpus = int(self._line("getconf _NPROCESSORS_ONLN"))
+        if shell.run(f"test -e {CONTROL}", limit_seconds=COMMAND_SECONDS).status != 0:
+            release = self._line("uname -r")
+            raise MissingError(
+                f"the kernel {release} cannot accelerate: there is no {CONTROL}",
+                hint="dynaccel kernel build",
+            )
+        self.set_ratio(1)
+        self._first = self._last = self._stamp()
+        time.sleep(CALIBRATION_SECONDS)
+        self.calibrate()
+
+    def shell(self, script: str, *, limit_seconds: float = COMMAND_SECONDS) -> str:
+        """Run a script as root and return what it wrote to standard output.
+
+        Args:
+            script: For ``sh -c``.
+            limit_seconds: Real time that it may take.
+
+        Raises:
+            StageError: It failed, did not end in time, or the guest ended.
+        """
+        errors = f"{self._directory}/stderr" if hasattr(self, "_directory") else "/dev/null"
+        done = self._shell.run(f"exec 2>{errors}\n{script}", limit_seconds=limit_seconds)
+        if done.status != 0:
+            said = self._shell.run(f"cat {errors}", limit_seconds=COMMAND_SECONDS).output
+            raise StageError(
+                f"a command of the measurement failed with status {done.status}",
+                hint=f"the command was: {script}",
+                detail=process.tail(said or done.output),
+            )
+        return done.output
+
+    def probe(
+        self, name: str, *arguments: object, limit_seconds: float = PROBE_SECONDS
+    ) -> list[dict[str, Any]]:
+        """Run ``guest/probes/NAME`` as root and return its records.
+
+        Args:
+            name: The probe.
+            arguments: Its arguments.
+            limit_seconds: Real time that it may take.
+
+        Raises:
+            StageError: It failed, did not end in time, printed no JSON, or the guest ended.
+            MissingError: There is no compiler.
+        """
+        words = [self._program(name), *map(str, arguments)]
+        said = self.shell(f"exec {shlex.join(words)}", limit_seconds=limit_seconds)
+        try:
+            return [json.loads(line) for line in said.splitlines() if line]
+        except ValueError as error:
+            raise StageError(
+                f"the probe {name} printed a line that is no JSON", detail=process.tail(said)
+            ) from error
+
+    def set_ratio(self, ratio: int) -> None:
+        """Make time flow ``ratio`` times faster there from now on.
+
+        Raises:
+            StageError: The kernel refuses, or the guest ended.
+        """
+        told = self._line(f"echo {ratio} >{CONTROL} && cat {CONTROL}")
+        if told != f"{ratio}":
+            raise StageError(f"the kernel was asked for the ratio {ratio} and says {told}")
+
+    @property
+    def counts_per_second(self) -> float:
+        """Frequency of the counter, in counts a real second."""
+        return (self._last.counter - self._first.counter) / self._span
+
+    @property
+    def real_uncertainty(self) -> float:
+        """How far off :meth:`real_seconds` may be, as a fraction."""
+        first, last = self._first.uncertainty_seconds, self._last.uncertainty_seconds
+        return (first + last) / self._span
+
+    def real_seconds(self, counts: int) -> float:
+        """Return what a difference of the counter is in real seconds."""
+        return counts / self.counts_per_second
+
+    def counts(self, real_seconds: float) -> int:
+        """Return how many counts pass in ``real_seconds``."""
+        return round(real_seconds * self.counts_per_second)
+
+    def calibrate(self) -> None:
+        """Hold the counter against the host's clock again, over the longer time since the start.
+
+        On the machine itself, whose own clock is what is measured, the first time counts.
+        """
+        if self._last is self._first or not self.local:
+            self._last = self._stamp()
+
+    def close(self) -> None:
+        """Remove what was copied there; the shell may be gone already."""
+        self._shell.run(f"rm -rf {self._directory}", limit_seconds=COMMAND_SECONDS)
+
+    @property
+    def _span(self) -> float:
+        return self._last.real_seconds - self._first.real_seconds
+
+    def _line(self, script: str, *, limit_seconds: float = COMMAND_SECONDS) -> str:
+        return self.shell(script, limit_seconds=limit_seconds).strip()
+
+    def _program(self, name: str) -> str:
+        # From the shared root the first execution of a program takes tens of milliseconds.
+        if name not in self._programs:
+            copy = f"{self._directory}/{name}"
+            self.shell(f"cp {shlex.quote(str(probes.probe(name)))} {copy}")
+            self._programs[name] = copy
+        return self._programs[name]
+
+    def _stamp(self) -> Stamp:
+        program = self._program("clocks")
+        mark = "stamped"
+        with self._shell.asked(f"echo ready; {program}", mark, COMMAND_SECONDS):
+            # Only then has the shell read all that is meant for it.
+            self._shell.stdout.readline()
+            stamp = ClockProbe(self._shell.stdin, self._shell.stdout).stamp()
+            self._shell.stdin.write(b"\n")
+            self._shell.stdin.flush()
+            for line in self._shell.stdout:
+                if line.startswith(mark.encode()):
+                    return stamp
+        raise StageError("the guest ended as it was asked for its clocks")
+
+
+@contextmanager
+def guest_bench(options: Sequence[str], *, reporter: Reporter) -> Iterator[Bench]:
+    """Start a guest for the length of the block and measure in it.
+
+    Args:
+        options: Further options of ``dynaccel run``, such as ``--cpus``.
+        reporter: Learns what goes on.
+
+    Raises:
+        UserError: An option makes no sense, such as a kernel that there is not.
+        MissingError: There is no QEMU or no kernel.
+        StageError: The guest did not boot, panicked or was lost.
+    """
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as errors:
+        result = Path(scratch) / "result.json"
+        argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options]
+        argv += ["--user", "root", "--accel", "1", "--workdir", "/"]
+        argv += ["--result", str(result), "--", "sh"]
+        with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=errors) as child:
+            try:
+                bench = Bench(Shell(child), local=False, reporter=reporter)
+                yield bench
+                bench.calibrate()
+            except StageError as error:
+                if child.poll() is None:
+                    # A guest that died is found out within moments, and knows more than we do.
+                    _end(child.stdin)
+                    raise _reason(result, errors) or error from error
+                raise _reason(result, errors) or error from error
+            _end(child.stdin)
+            child.wait()
+
+
+def _end(stdin: IO[bytes] | None) -> None:
+    if stdin is not None:
+        stdin.close()
+
+
+def _reason(result: Path, errors: IO[bytes]) -> DynaccelError | None:
+    """Return the error by which ``dynaccel run`` ended, if it left one."""
+    try:
+        told = json.loads(result.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if "error" not in told:
+        return None
+    errors.seek(0)
+    said = process.tail(errors.read())
+    kinds: dict[str, type[DynaccelError]] = {
+        "usage": UserError, "missing": MissingError, "nothing_to_boot": MissingError,
+    }  # fmt: skip
+    kind = kinds.get(told["error"], StageError)
+    return kind(told["message"], detail=told.get("console_tail") or said)
+
+
+@contextmanager
+def local_bench(*, reporter: Reporter) -> Iterator[Bench]:
+    """Measure on this machine for the length of the block; its ratio is restored, come what may.
+
+    Raises:
+        MissingError: Its kernel cannot accelerate.
+        UserError: We are not root.
+        StageError: The shell ended.
+    """
+    control = Path(CONTROL)
+    try:
+        before = control.read_text()
+    except OSError:
+        raise MissingError(
+            f"this machine's kernel cannot accelerate: there is no {CONTROL}",
+            hint="without --here the measurement is made in a guest",
+        ) from None
+    try:
+        control.write_text(before)
+    except OSError as error:
+        raise UserError(
+            f"only root can measure this machine itself: {error.strerror}",
+            hint="sudo dynaccel verify --here",
+        ) from None
+    try:
+        with process.start(["sh"], stdin=PIPE, stdout=PIPE, stderr=None) as child:
+            bench = Bench(Shell(child), local=True, reporter=reporter)
+            try:
+                yield bench
+            finally:
+                bench.close()
+    finally:
+        control.write_text(before)
