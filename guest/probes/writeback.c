@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * writeback ROUNDS: a byte is written to a disk and nobody calls sync. The
+ * kernel writes it back when it has been dirty for dirty_expire_centisecs (30 s)
+ * and the flusher passes, every dirty_writeback_centisecs (5 s).
+ */
+#define _GNU_SOURCE
+#include "loop.h"
+
+#define SIZE (1 << 20)
+#define KNOBS "/proc/sys/vm/dirty_"
+#define LIMIT_SEC 60
+
+int main(int argc, char **argv)
+{
+	int64_t expire_ns = read_number(KNOBS "expire_centisecs") * 10000000LL;
+	int ratio = ratio_now();
+	struct disk disk = disk_open(SIZE);
+
+	if (argc != 2)
+		return 2;
+	for (int round = 1; round <= atoi(argv[1]); round++) {
+		struct moment start;
+		char byte = round;
+
+		/* One round's page is clean before the next round dirties it. */
+		must(!fsync(disk.fd), "fsync");
+		limit_real(ratio, LIMIT_SEC);
+		run_into_tick(ratio);
+		start = moment();
+		must(pwrite(disk.fd, &byte, 1, 0) == 1, "writing");
+		while (disk.medium[0] != byte)
+			look_again(ratio);
+		report("writeback", expire_ns, start, moment());
+	}
+	return 0;
+}
