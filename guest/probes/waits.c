@@ -1,217 +1,359 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * waits NS: wait NS nanoseconds of the guest's time by every call of the table
- * below. Prints "begin NAME" and "end NAME ELAPSED_NS" around each, so that
- * whoever reads can tell how long it took in real time.
+ * waits idle|busy STAGGER_US RATIO:MS [RATIO:MS ...]: wait by every call of the
+ * tables, each in its own process and all at the same time, while the ratio
+ * follows the plan: MS real milliseconds at each RATIO. Whoever starts this has
+ * set the first ratio already; the later ones need root. Each wait starts
+ * STAGGER_US real microseconds after the one before and shall take as long in
+ * real time as the whole plan, so it also ends that much later; the ratio that
+ * was last stays. With "busy" a process keeps each CPU from being idle.
+ *
+ * Prints how long a tick is (a jiffy of virtual time), then a line for each
+ * change of the ratio and for each wait.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
+#include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
-#define NSEC_PER_SEC 1000000000LL
+#include "waits.h"
 
-static struct timespec timespec_of(long long ns)
-{
-	return (struct timespec){ .tv_sec = ns / NSEC_PER_SEC,
-				  .tv_nsec = ns % NSEC_PER_SEC };
-}
+#define SEGMENTS 8
+#define JOBS 160
+/* Real time for all processes to be woken up, and for a wait that is overdue. */
+#define SETTLE_US 60000
+#define PATIENCE_US (25 * USEC_PER_SEC)
+#define NAP_US 20000
+#define SPIN_US 10000
 
-static struct timeval timeval_of(long long ns)
-{
-	return (struct timeval){ .tv_sec = ns / NSEC_PER_SEC,
-				 .tv_usec = (ns % NSEC_PER_SEC + 999) / 1000 };
-}
-
-static int milliseconds_of(long long ns)
-{
-	return (ns + 999999) / 1000000;
-}
-
-static long long now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
-}
-
-static struct timespec deadline(clockid_t clock, long long ns)
-{
-	return timespec_of(now(clock) + ns);
-}
-
-static void wait_nanosleep(long long ns)
-{
-	struct timespec time = timespec_of(ns);
-
-	nanosleep(&time, NULL);
-}
-
-static void wait_absolute(long long ns)
-{
-	struct timespec time = deadline(CLOCK_REALTIME, ns);
-
-	clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &time, NULL);
-}
-
-static void wait_poll(long long ns)
-{
-	poll(NULL, 0, milliseconds_of(ns));
-}
-
-static void wait_select(long long ns)
-{
-	struct timeval time = timeval_of(ns);
-
-	select(0, NULL, NULL, NULL, &time);
-}
-
-static void wait_epoll(long long ns)
-{
-	struct epoll_event event;
-	int fd = epoll_create1(0);
-
-	epoll_wait(fd, &event, 1, milliseconds_of(ns));
-	close(fd);
-}
-
-static void wait_timerfd(long long ns)
-{
-	struct itimerspec timer = { .it_value = timespec_of(ns) };
-	int fd = timerfd_create(CLOCK_BOOTTIME, 0);
-	unsigned long long expirations;
-
-	timerfd_settime(fd, 0, &timer, NULL);
-	if (read(fd, &expirations, sizeof(expirations)) < 0)
-		perror("timerfd");
-	close(fd);
-}
-
-static void ignore_signal(int number)
-{
-	(void)number;
-}
-
-static void wait_setitimer(long long ns)
-{
-	struct itimerval timer = { .it_value = timeval_of(ns) };
-	struct sigaction action = { .sa_handler = ignore_signal };
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
-	pause();
-}
-
-static void wait_timer_create(long long ns)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-				  .sigev_signo = SIGUSR1 };
-	struct itimerspec setting = { .it_value = timespec_of(ns) };
-	sigset_t set;
-	timer_t timer;
-	int number;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	timer_create(CLOCK_MONOTONIC, &event, &timer);
-	timer_settime(timer, 0, &setting, NULL);
-	sigwait(&set, &number);
-	timer_delete(timer);
-}
-
-static void wait_sigtimedwait(long long ns)
-{
-	struct timespec time = timespec_of(ns);
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigtimedwait(&set, NULL, &time);
-}
-
-static void wait_semaphore(long long ns)
-{
-	struct timespec time = deadline(CLOCK_REALTIME, ns);
-	sem_t semaphore;
-
-	sem_init(&semaphore, 0, 0);
-	sem_timedwait(&semaphore, &time);
-}
-
-static void wait_condition(long long ns)
-{
-	struct timespec time = deadline(CLOCK_REALTIME, ns);
-	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-	pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
-
-	pthread_mutex_lock(&mutex);
-	while (pthread_cond_timedwait(&condition, &mutex, &time) != ETIMEDOUT)
-		;
-	pthread_mutex_unlock(&mutex);
-}
-
-static void wait_socket(long long ns)
-{
-	struct timeval time = timeval_of(ns);
-	int pair[2];
-	char byte;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) {
-		perror("socketpair");
-		return;
-	}
-	setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-	if (recv(pair[0], &byte, 1, 0) >= 0)
-		fprintf(stderr, "recv came back with data\n");
-	close(pair[0]);
-	close(pair[1]);
-}
-
-static const struct {
-	const char *name;
-	void (*wait)(long long ns);
-} waits[] = {
-	{ "nanosleep", wait_nanosleep },
-	{ "clock_nanosleep", wait_absolute },
-	{ "poll", wait_poll },
-	{ "select", wait_select },
-	{ "epoll_wait", wait_epoll },
-	{ "timerfd", wait_timerfd },
-	{ "setitimer", wait_setitimer },
-	{ "timer_create", wait_timer_create },
-	{ "sigtimedwait", wait_sigtimedwait },
-	{ "sem_timedwait", wait_semaphore },
-	{ "pthread_cond_timedwait", wait_condition },
-	{ "so_rcvtimeo", wait_socket },
+static const struct wait *const tables[] = {
+	sleep_waits, timer_waits, poll_waits, lock_waits, futex_waits,
+	queue_waits, ring_waits, program_waits,
+	/* Last: their grain grows with the time that is asked for. */
+	wheel_waits,
 };
+
+/**
+ * struct segment - a part of the plan
+ * @ratio:	how fast time flows
+ * @real_us:	for how long
+ */
+struct segment {
+	int ratio;
+	int64_t real_us;
+};
+
+static struct shared {
+	atomic_int ready;
+	atomic_uint go;
+	atomic_int ratio;
+	int64_t base, tick_ns;
+	struct job jobs[JOBS];
+} *shared;
+
+static struct segment plan[SEGMENTS];
+static int segments, jobs;
+static bool begun;
+
+static void print_outcome(const struct job *job)
+{
+	static const char *const names[] = { "lost", "done", "skipped", "failed" };
+
+	printf("{\"wait\": \"%s\", \"mechanism\": \"%s\", \"outcome\": \"%s\", \"why\": \"%s\", "
+	       "\"asked_ns\": %lld, \"virtual_ns\": %lld, \"early_ns\": %lld, "
+	       "\"tick_late_ns\": %lld, \"steps\": %d, "
+	       "\"begin_monotonic_ns\": %lld, \"begin_counts\": %llu, \"end_counts\": %llu}\n",
+	       job->wait->name, job->wait->mechanism, names[job->outcome], job->why,
+	       (long long)job->ns, (long long)(job->end_ns - job->begin_ns),
+	       (long long)job->early_ns, (long long)job->tick_late_ns, job->steps,
+	       (long long)job->begin_monotonic_ns,
+	       (unsigned long long)job->begin_counts,
+	       (unsigned long long)job->end_counts);
+}
+
+static void sleep_until(int64_t monotonic_ns)
+{
+	struct timespec until = timespec_of(monotonic_ns);
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+bool slows_down(void)
+{
+	for (int i = 1; i < segments; i++) {
+		if (plan[i].ratio < plan[i - 1].ratio)
+			return true;
+	}
+	return false;
+}
+
+int64_t tick_late_ns(void)
+{
+	/* The coarse clock stands still between ticks; read first, it is behind. */
+	const int64_t last = now(CLOCK_MONOTONIC_COARSE);
+	const int64_t late = now(CLOCK_MONOTONIC) - last -
+			     atomic_load(&shared->ratio) * shared->tick_ns;
+
+	return late > 0 ? late : 0;
+}
+
+int64_t begin(struct job *job)
+{
+	const int64_t grain = job->wait->grain ? job->wait->grain : 1;
+
+	begun = true;
+	atomic_fetch_add(&shared->ready, 1);
+	while (!atomic_load(&shared->go))
+		syscall(SYS_futex, &shared->go, FUTEX_WAIT, 0, NULL, NULL, 0);
+	sleep_until(shared->base + job->start);
+	job->ns = shared->base + job->stop - now(CLOCK_MONOTONIC);
+	job->ns = (job->ns > 0 ? job->ns + grain - 1 : grain) / grain * grain;
+	errno = 0;
+	job->tick_late_ns = tick_late_ns();
+	job->begin_monotonic_ns = now(CLOCK_MONOTONIC);
+	job->begin_counts = counter();
+	job->begin_ns = now(job->wait->clock);
+	/* The ALARM clocks need a hardware clock that can wake the machine. */
+	need(job, job->begin_ns >= 0);
+	return job->begin_ns;
+}
+
+void end(struct job *job)
+{
+	job->end_ns = now(job->wait->clock);
+	job->end_counts = counter();
+}
+
+bool refused(int error)
+{
+	return error == ENOSYS || error == EPERM || error == EOPNOTSUPP;
+}
+
+void stop(struct job *job, enum outcome outcome, const char *what)
+{
+	snprintf(job->why, sizeof(job->why), "%s: %s", what, strerror(errno));
+	job->outcome = outcome;
+	if (!begun)
+		atomic_fetch_add(&shared->ready, 1);
+	_exit(0);
+}
+
+/* How much virtual time passes in the first real_us of the plan. */
+static int64_t virtual_ns(int64_t real_us)
+{
+	int64_t virtual = 0;
+
+	for (int i = 0; i < segments; i++) {
+		int64_t part = real_us;
+
+		if (i < segments - 1 && part > plan[i].real_us)
+			part = plan[i].real_us;
+		virtual += part * NSEC_PER_USEC * plan[i].ratio;
+		real_us -= part;
+	}
+	return virtual;
+}
+
+static int64_t plan_us(void)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < segments; i++)
+		sum += plan[i].real_us;
+	return sum;
+}
+
+static pid_t start_child(void)
+{
+	pid_t child = fork();
+
+	if (child < 0) {
+		perror("fork");
+		exit(1);
+	}
+	if (child == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+static pid_t start_job(const struct wait *wait, int number, int64_t stagger_us)
+{
+	const int64_t start_us = number * stagger_us;
+	struct job *job = &shared->jobs[number];
+	pid_t child;
+
+	job->wait = wait;
+	job->steps = 1;
+	job->start = virtual_ns(start_us);
+	job->stop = virtual_ns(start_us + plan_us());
+	child = start_child();
+	if (child == 0) {
+		/* No page fault shall come between the end and its stamp. */
+		mlockall(MCL_CURRENT | MCL_FUTURE);
+		wait->run(job);
+		job->outcome = DONE;
+		_exit(0);
+	}
+	return child;
+}
+
+static int start_hogs(pid_t *hogs)
+{
+	cpu_set_t online, one;
+	int count = 0;
+
+	sched_getaffinity(0, sizeof(online), &online);
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < JOBS; cpu++) {
+		if (!CPU_ISSET(cpu, &online))
+			continue;
+		hogs[count] = start_child();
+		if (hogs[count] == 0) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			sched_setaffinity(0, sizeof(one), &one);
+			for (;;)
+				;
+		}
+		count++;
+	}
+	return count;
+}
+
+/* Changes the ratio as planned; each change is told with its moment. */
+static int follow_plan(void)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	int64_t real_us = 0, due;
+
+	/*
+	 * While a change from a high ratio is late much virtual time passes, so
+	 * wait for its moment wide awake.
+	 */
+	sched_setscheduler(0, SCHED_FIFO, &first);
+	for (int i = 1; i < segments; i++) {
+		real_us += plan[i - 1].real_us;
+		due = shared->base + virtual_ns(real_us);
+		sleep_until(due - SPIN_US * NSEC_PER_USEC * plan[i - 1].ratio);
+		while (now(CLOCK_MONOTONIC) < due)
+			;
+		if (set_ratio(plan[i].ratio)) {
+			perror("kernel.accel");
+			return -1;
+		}
+		atomic_store(&shared->ratio, plan[i].ratio);
+		printf("{\"change\": %d, \"monotonic_ns\": %lld, ", plan[i].ratio,
+		       (long long)now(CLOCK_MONOTONIC));
+		printf("\"counts\": %llu}\n", (unsigned long long)counter());
+	}
+	return 0;
+}
+
+/* Whether a lost one still sleeps (S) or does not get a CPU (R). */
+static void tell_state(struct job *job, pid_t child)
+{
+	char path[32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	snprintf(job->why, sizeof(job->why), "state ");
+	if (fscanf(file, "%*d %*s %c", &job->why[strlen(job->why)]) != 1)
+		job->why[0] = 0;
+	fclose(file);
+}
+
+static void end_children(const pid_t *children)
+{
+	const int64_t ratio = plan[segments - 1].ratio;
+	int64_t limit = shared->base + shared->jobs[jobs - 1].stop;
+	int left;
+
+	sleep_until(limit);
+	limit = now(CLOCK_MONOTONIC) + PATIENCE_US * NSEC_PER_USEC * ratio;
+	do {
+		sleep_until(now(CLOCK_MONOTONIC) + NAP_US * NSEC_PER_USEC * ratio);
+		left = 0;
+		for (int i = 0; i < jobs; i++)
+			left += waitpid(children[i], NULL, WNOHANG) == 0;
+	} while (left > 0 && now(CLOCK_MONOTONIC) < limit);
+	for (int i = 0; left > 0 && i < jobs; i++) {
+		if (waitpid(children[i], NULL, WNOHANG) != 0)
+			continue;
+		tell_state(&shared->jobs[i], children[i]);
+		kill(children[i], SIGKILL);
+	}
+}
+
+static int parse_plan(char **texts, int count)
+{
+	int64_t milliseconds;
+	char rest;
+
+	if (count < 1 || count > SEGMENTS)
+		return -1;
+	for (segments = 0; segments < count; segments++) {
+		struct segment *segment = &plan[segments];
+
+		if (sscanf(texts[segments], "%d:%ld%c", &segment->ratio, &milliseconds,
+			   &rest) != 2 || segment->ratio < 1 || milliseconds < 1)
+			return -1;
+		segment->real_us = milliseconds * 1000;
+	}
+	return 0;
+}
 
 int main(int argc, char **argv)
 {
-	long long ns = argc > 1 ? atoll(argv[1]) : NSEC_PER_SEC;
+	pid_t children[JOBS], hogs[JOBS];
+	struct timespec tick;
+	int busy = 0, status;
 
-	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
-		long long start;
-
-		printf("begin %s\n", waits[i].name);
-		fflush(stdout);
-		start = now(CLOCK_MONOTONIC);
-		waits[i].wait(ns);
-		printf("end %s %lld\n", waits[i].name, now(CLOCK_MONOTONIC) - start);
-		fflush(stdout);
+	while (argc == 2 && strcmp(argv[1], STAY) == 0)
+		pause();
+	if (argc < 4 || parse_plan(argv + 3, argc - 3)) {
+		fprintf(stderr, "usage: waits idle|busy STAGGER_US RATIO:MS [RATIO:MS ...]\n");
+		return 2;
 	}
-	return 0;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED) {
+		perror("mmap");
+		return 1;
+	}
+	/* The kernel gives the length of its tick as this clock's resolution. */
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	shared->tick_ns = ns_of(tick);
+	shared->ratio = plan[0].ratio;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (const struct wait *wait = tables[i]; wait->name && jobs < JOBS; wait++) {
+			children[jobs] = start_job(wait, jobs, atoll(argv[2]));
+			jobs++;
+		}
+	}
+	while (atomic_load(&shared->ready) < jobs)
+		sleep_until(now(CLOCK_MONOTONIC) + NSEC_PER_MSEC * plan[0].ratio);
+	if (strcmp(argv[1], "busy") == 0)
+		busy = start_hogs(hogs);
+	shared->base = now(CLOCK_MONOTONIC) + SETTLE_US * NSEC_PER_USEC * plan[0].ratio;
+	atomic_store(&shared->go, 1);
+	syscall(SYS_futex, &shared->go, FUTEX_WAKE, JOBS, NULL, NULL, 0);
+
+	printf("{\"tick_ns\": %lld}\n", (long long)shared->tick_ns);
+	status = follow_plan();
+	end_children(children);
+	while (busy > 0)
+		kill(hogs[--busy], SIGKILL);
+	for (int i = 0; i < jobs; i++)
+		print_outcome(&shared->jobs[i]);
+	return status ? 1 : 0;
 }

@@ -22,19 +22,22 @@ FLAGS = ("-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-s")
 def probe(name: str) -> Path:
     """Return the program ``guest/probes/NAME.c``, compiled once for each state of its source.
 
+    A large one goes on in files named ``NAME-*.c``; a hyphen in a name means nothing else.
+
     Raises:
         MissingError: There is no compiler.
         ProcessError: It does not compile.
     """
     directory = paths.data_dir("guest") / "probes"
-    source = directory / f"{name}.c"
-    parts = [(file.name, file.read_bytes()) for file in [source, *sorted(directory.glob("*.h"))]]
+    sources = [directory / f"{name}.c", *sorted(directory.glob(f"{name}-*.c"))]
+    headers = sorted(directory.glob("*.h"))
+    parts = [(file.name, file.read_bytes()) for file in [*sources, *headers]]
     key = content_hash([*parts, ("flags", " ".join(FLAGS).encode())])
     final = paths.cache_dir() / "probes" / key[:16]
     if not (final / name).is_file():
         compiler = tools.require("gcc")
         with staged_directory(final) as staging:
-            process.run([compiler, *FLAGS, "-o", staging / name, source])
+            process.run([compiler, *FLAGS, "-o", staging / name, *sources])
     return final / name
 
 
