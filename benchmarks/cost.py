@@ -33,7 +33,7 @@ EMPTY = "empty"
 """The benchmark that does nothing; what it takes is taken off the others."""
 COUNTED = ("1001", "1")
 """Rounds and batch where instructions are counted: each operation alone, exactly."""
-TIMED = ("101", "100")
+TIMED = ("2001", "20")
 """Rounds and batch in real time."""
 
 
