@@ -56,6 +56,16 @@ static int64_t apart(clockid_t clock, int64_t *open_ns)
 	return pair.ns - pair.base_ns;
 }
 
+/*
+ * Never asleep for long: an idle kernel stops its tick and would go on at the
+ * rate of the moment until it wakes.
+ */
+static void rest(int64_t real_ns)
+{
+	for (; real_ns > 0; real_ns -= NAP_REAL_NS)
+		nap_real(NAP_REAL_NS, ratio);
+}
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -80,9 +90,9 @@ static int frequency(uint64_t counts)
 
 		if (set_frequency(ppms[i]))
 			result = fail("adjtimex");
-		nap_real(10 * NAP_REAL_NS, ratio); /* some ticks: it takes effect with the next second */
+		rest(10 * NAP_REAL_NS); /* some ticks: it takes effect with the next second */
 		if (ratio == 1)
-			nap_real(NSEC_PER_SEC, ratio);
+			rest(NSEC_PER_SEC);
 		first = read_pair(CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW);
 		start = counter();
 		while (counter() - start < counts)
@@ -104,7 +114,7 @@ static double drift_rate(uint64_t counts)
 	uint64_t start = counter();
 
 	while (counter() - start < counts)
-		nap_real(NAP_REAL_NS, ratio);
+		rest(NAP_REAL_NS);
 	last = read_pair(CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW);
 	return (double)(last.ns - first.ns) / (last.base_ns - first.base_ns) - 1;
 }
@@ -130,9 +140,9 @@ static int slew(uint64_t counts, double counts_per_second)
 			return fail("adjtime");
 	} while ((left.tv_sec || left.tv_usec) && counter() - start < 5 * counts);
 	/* The last part is taken over the second that has begun. */
-	nap_real(10 * NAP_REAL_NS, ratio);
+	rest(10 * NAP_REAL_NS);
 	if (ratio < 100)
-		nap_real(NSEC_PER_SEC * 3 / 2 / ratio, ratio);
+		rest(NSEC_PER_SEC * 3 / 2 / ratio);
 	last = read_pair(CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW);
 	raw_ns = last.base_ns - first.base_ns;
 	printf("{\"name\": \"slew\", \"asked_ns\": %lld, \"gained_ns\": %.0f, \"left_ns\": %lld, \"open_ns\": %lld, \"counts\": %llu, \"drift\": %.9g}\n",

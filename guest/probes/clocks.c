@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * clocks [SPIN]: for each line of standard input print a line with the counter
- * and all clocks in ns, read as close together as can be; an empty line ends
- * it. With SPIN, that many child processes keep a CPU busy meanwhile. Whoever
+ * clocks [SPIN]: for each line of standard input print a line with the counter,
+ * the length of a tick and all clocks in ns, read as close together as can be;
+ * an empty line ends it. With SPIN, that many child processes keep a CPU busy meanwhile. Whoever
  * sends the lines knows the real time; this program knows none.
  */
 #define _GNU_SOURCE
@@ -41,22 +41,25 @@ static void spin(int count)
 
 int main(int argc, char **argv)
 {
-	const int64_t tick_ns = NSEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	const int64_t user_tick_ns = NSEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	struct timespec tick = { 0 };
 	int64_t ns[CLOCKS];
 	uint64_t count;
 	char line[64];
 	clock_t ticks;
 
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
 	spin(argc > 1 ? atoi(argv[1]) : 0);
 	while (fgets(line, sizeof(line), stdin) && line[0] != '\n') {
 		count = counter();
 		for (size_t i = 0; i < CLOCKS; i++)
 			ns[i] = now(clocks[i].id);
 		ticks = times(NULL);
-		printf("{\"counter\": %llu", (unsigned long long)count);
+		printf("{\"counter\": %llu, \"tick_ns\": %lld", (unsigned long long)count,
+		       (long long)ns_of(tick));
 		for (size_t i = 0; i < CLOCKS; i++)
 			printf(", \"%s\": %lld", clocks[i].name, (long long)ns[i]);
-		printf(", \"times\": %lld}\n", (long long)ticks * tick_ns);
+		printf(", \"times\": %lld}\n", (long long)ticks * user_tick_ns);
 		fflush(stdout);
 	}
 	return 0;

@@ -9,23 +9,25 @@ machine itself the host's clock is MONOTONIC_RAW at ratio 1, so there it is foun
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import PIPE  # noqa: TID251  (a constant; the door is host.process)
+from subprocess import PIPE, TimeoutExpired  # noqa: TID251  (the door is host.process)
 from typing import IO, TYPE_CHECKING, Any
 
 from dynaccel.core.errors import DynaccelError, MissingError, StageError, UserError
 from dynaccel.host import process
 from dynaccel.verify import probes
-from dynaccel.verify.clocks import ClockProbe, Stamp
+from dynaccel.verify.clocks import ClockProbe, Stamp, frequency
 from dynaccel.verify.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from subprocess import Popen  # noqa: TID251  (a type)
 
     from dynaccel.core.events import Reporter
 
@@ -33,8 +35,12 @@ CONTROL = "/proc/sys/kernel/accel"
 COMMAND_SECONDS = 60.0
 PROBE_SECONDS = 180.0
 START_SECONDS = 120.0
+ENDING_SECONDS = 5.0
+"""A guest that is told to end has that long, in real time."""
 CALIBRATION_SECONDS = 2.0
-"""With round trips of 0.2 ms, 1e-4 of it; the later stamps make that finer."""
+CALIBRATION_TRIES = 5
+CALIBRATION_BAR = 2e-4
+"""Good enough to begin with; the later stamps make it finer."""
 
 
 class Bench:
@@ -42,6 +48,7 @@ class Bench:
 
     Attributes:
         cpus: Number of online CPUs.
+        tick_seconds: Real time between two ticks.
         reporter: Learns what goes on.
         local: Whether this is the machine itself and no guest.
 
@@ -70,9 +77,14 @@ class Bench:
                 hint="dynaccel kernel build",
             )
         self.set_ratio(1)
-        self._first = self._last = self._stamp()
-        time.sleep(CALIBRATION_SECONDS)
-        self.calibrate()
+        self._log_start = self._newest_record()
+        self._stamps = [self.stamp()]
+        self.tick_seconds = self._stamps[0].tick_ns / 1e9
+        for _ in range(CALIBRATION_TRIES):
+            time.sleep(CALIBRATION_SECONDS)
+            self._add_stamp()
+            if self.real_uncertainty <= CALIBRATION_BAR:
+                break
 
     def shell(self, script: str, *, limit_seconds: float = COMMAND_SECONDS) -> str:
         """Run a script as root and return what it wrote to standard output.
@@ -131,13 +143,12 @@ class Bench:
     @property
     def counts_per_second(self) -> float:
         """Frequency of the counter, in counts a real second."""
-        return (self._last.counter - self._first.counter) / self._span
+        return self._frequency.counts_per_second
 
     @property
     def real_uncertainty(self) -> float:
         """How far off :meth:`real_seconds` may be, as a fraction."""
-        first, last = self._first.uncertainty_seconds, self._last.uncertainty_seconds
-        return (first + last) / self._span
+        return self._frequency.uncertainty
 
     def real_seconds(self, counts: int) -> float:
         """Return what a difference of the counter is in real seconds."""
@@ -152,29 +163,19 @@ class Bench:
 
         On the machine itself, whose own clock is what is measured, the first time counts.
         """
-        if self._last is self._first or not self.local:
-            self._last = self._stamp()
+        if not self.local:
+            self._add_stamp()
 
-    def close(self) -> None:
-        """Remove what was copied there; the shell may be gone already."""
-        self._shell.run(f"rm -rf {self._directory}", limit_seconds=COMMAND_SECONDS)
+    def _add_stamp(self) -> None:
+        self._stamps.append(self.stamp())
+        self._frequency = frequency(self._stamps)
 
-    @property
-    def _span(self) -> float:
-        return self._last.real_seconds - self._first.real_seconds
+    def stamp(self) -> Stamp:
+        """Ask for all clocks, by this program's own monotonic clock.
 
-    def _line(self, script: str, *, limit_seconds: float = COMMAND_SECONDS) -> str:
-        return self.shell(script, limit_seconds=limit_seconds).strip()
-
-    def _program(self, name: str) -> str:
-        # From the shared root the first execution of a program takes tens of milliseconds.
-        if name not in self._programs:
-            copy = f"{self._directory}/{name}"
-            self.shell(f"cp {shlex.quote(str(probes.probe(name)))} {copy}")
-            self._programs[name] = copy
-        return self._programs[name]
-
-    def _stamp(self) -> Stamp:
+        Raises:
+            StageError: The guest ended.
+        """
         program = self._program("clocks")
         mark = "stamped"
         with self._shell.asked(f"echo ready; {program}", mark, COMMAND_SECONDS):
@@ -187,6 +188,57 @@ class Bench:
                 if line.startswith(mark.encode()):
                     return stamp
         raise StageError("the guest ended as it was asked for its clocks")
+
+    def log_lines(self) -> list[str]:
+        """Return what the kernel has logged since the bench was made, oldest first.
+
+        Raises:
+            StageError: The log cannot be read, or the guest ended.
+        """
+        return [text for number, text in self._log() if number > self._log_start]
+
+    def description(self) -> dict[str, Any]:
+        """Return where this is: kernel, processor, clocksource, how finely time is measured.
+
+        Raises:
+            StageError: The guest ended.
+        """
+        source = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+        return {
+            "where": "this machine" if self.local else "a guest",
+            "kernel": self._line("uname -r"),
+            "build": self._line("uname -v"),
+            "cpu": self._line("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1"),
+            "cpus": self.cpus,
+            "clocksource": self._line(f"cat {source}"),
+            "tick_seconds": self.tick_seconds,
+            "counts_per_second": self.counts_per_second,
+            "real_time_uncertainty": self.real_uncertainty,
+        }
+
+    def close(self) -> None:
+        """Remove what was copied there; the shell may be gone already."""
+        self._shell.run(f"rm -rf {self._directory}", limit_seconds=COMMAND_SECONDS)
+
+    def _line(self, script: str, *, limit_seconds: float = COMMAND_SECONDS) -> str:
+        return self.shell(script, limit_seconds=limit_seconds).strip()
+
+    def _log(self) -> list[tuple[int, str]]:
+        # Each read returns a record; the one after the newest fails, and dd with it.
+        said = self.shell("dd if=/dev/kmsg iflag=nonblock bs=8192 || :")
+        found = re.findall(r"^\d+,(\d+),[^;]*;(.*)$", said, re.MULTILINE)
+        return [(int(number), text) for number, text in found]
+
+    def _newest_record(self) -> int:
+        return max((number for number, _ in self._log()), default=-1)
+
+    def _program(self, name: str) -> str:
+        # From the shared root the first execution of a program takes tens of milliseconds.
+        if name not in self._programs:
+            copy = f"{self._directory}/{name}"
+            self.shell(f"cp {shlex.quote(str(probes.probe(name)))} {copy}")
+            self._programs[name] = copy
+        return self._programs[name]
 
 
 @contextmanager
@@ -213,18 +265,25 @@ def guest_bench(options: Sequence[str], *, reporter: Reporter) -> Iterator[Bench
                 yield bench
                 bench.calibrate()
             except StageError as error:
-                if child.poll() is None:
-                    # A guest that died is found out within moments, and knows more than we do.
-                    _end(child.stdin)
-                    raise _reason(result, errors) or error from error
+                # A guest that died is found out within moments, and that says more.
+                _end(child, ENDING_SECONDS)
                 raise _reason(result, errors) or error from error
-            _end(child.stdin)
-            child.wait()
+            except BaseException:
+                _end(child, 0)
+                raise
+            _end(child, ENDING_SECONDS)
 
 
-def _end(stdin: IO[bytes] | None) -> None:
-    if stdin is not None:
-        stdin.close()
+def _end(child: Popen[bytes], patience_seconds: float) -> None:
+    """End the shell, at first by the end of its input, then by a signal that the guest is sent."""
+    with suppress(OSError):
+        if child.stdin is not None:
+            child.stdin.close()
+    for seconds in (patience_seconds, ENDING_SECONDS):
+        with suppress(TimeoutExpired):
+            child.wait(seconds)
+            return
+        child.terminate()
 
 
 def _reason(result: Path, errors: IO[bytes]) -> DynaccelError | None:

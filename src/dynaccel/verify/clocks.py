@@ -32,12 +32,14 @@ class Stamp:
         real_seconds: The moment, by the host's monotonic clock.
         uncertainty_seconds: How far off that may be.
         counter: What the hardware's counter showed.
+        tick_ns: Real time between two ticks.
         clocks_ns: What each clock of the guest showed, in ns.
     """
 
     real_seconds: float
     uncertainty_seconds: float
     counter: int
+    tick_ns: int
     clocks_ns: dict[str, int]
 
 
@@ -87,6 +89,7 @@ class ClockProbe:
             real_seconds=(before + after) / 2,
             uncertainty_seconds=(after - before) / 2,
             counter=clocks.pop("counter"),
+            tick_ns=clocks.pop("tick_ns"),
             clocks_ns=clocks,
         )
 
@@ -115,3 +118,36 @@ def rates(first: Stamp, last: Stamp) -> list[Rate]:
         Rate(clock=name, ratio=(end - first.clocks_ns[name]) / 1e9 / real, uncertainty=uncertainty)
         for name, end in last.clocks_ns.items()
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frequency:
+    """What a count of the counter is worth.
+
+    Attributes:
+        counts_per_second: Counts in a real second.
+        uncertainty: How far off that may be, as a fraction of it.
+    """
+
+    counts_per_second: float
+    uncertainty: float
+
+
+def frequency(stamps: Sequence[Stamp]) -> Frequency:
+    """Return the counter's frequency by the pair of stamps that allows the least at most.
+
+    An emulated counter gains now and then: QEMU lets none of its CPUs see it go back, and when
+    several read it at once moves all of them forward (cpu_get_ticks() in softmmu/cpu-timers.c).
+    So two stamps tell the frequency or more, never less, but for their own uncertainty.
+
+    Raises:
+        ValueError: There are fewer than two stamps.
+    """
+    found = []
+    for number, last in enumerate(stamps):
+        for first in stamps[:number]:
+            real = last.real_seconds - first.real_seconds
+            part = (first.uncertainty_seconds + last.uncertainty_seconds) / real
+            counts_per_second = (last.counter - first.counter) / real
+            found.append(Frequency(counts_per_second=counts_per_second, uncertainty=part))
+    return min(found, key=lambda one: one.counts_per_second * (1 + one.uncertainty))

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``dynaccel verify``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dynaccel.cli import terminal
+from dynaccel.cli.run import CPUS_MAX
+from dynaccel.core import units
+from dynaccel.core.artifacts import write_json_atomic
+from dynaccel.core.errors import UserError
+from dynaccel.host import kernels
+from dynaccel.verify import report
+from dynaccel.verify.bench import guest_bench, local_bench
+from dynaccel.verify.verify import PARTS, RATIOS, Verification, chosen_parts, run
+from dynaccel.vm.accelerator import AcceleratorChoice
+from dynaccel.vm.result import DEFAULT_CPUS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynaccel.core.events import Reporter
+
+FALLS_SHORT = 1
+"""The exit status when a check does not hold."""
+PLAIN_WIDTH = 160
+"""Columns without a terminal: wide enough that no line is folded."""
+
+
+def _ratios(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    del ctx, parameter
+    return tuple(dict.fromkeys(units.parse_ratio(word.strip()) for word in value.split(",")))
+
+
+@click.command(
+    epilog="Exit statuses: 0 all holds; 1 something falls short; 2 usage; 3 something is missing;"
+    " 4 the guest failed.",
+)
+@click.option(
+    "--accel", "ratios", metavar="N,N,...", default=",".join(map(str, RATIOS)),
+    show_default=True, callback=_ratios, help="The ratios to measure at.",
+)  # fmt: skip
+@click.option(
+    "--cpus", metavar="K", type=click.IntRange(1, CPUS_MAX), default=DEFAULT_CPUS,
+    show_default=True, help="Number of CPUs of the guest.",
+)  # fmt: skip
+@click.option(
+    "--json", "json_file", metavar="FILE",
+    help="Write every check and where it was measured to FILE; '-' is standard output, and the"
+    " table goes to standard error then.",
+)  # fmt: skip
+@click.option(
+    "--kernel", metavar="REF", help="Kernel to boot, as in 'dynaccel run'.  [default: the newest]"
+)
+@click.option(
+    "--accelerator", type=click.Choice([choice.value for choice in AcceleratorChoice]),
+    default=AcceleratorChoice.AUTO.value, show_default=True, help="As in 'dynaccel run'.",
+)  # fmt: skip
+@click.option(
+    "--part", "parts", metavar="NAME", multiple=True,
+    help=f"Measure this part alone; may be given several times: {', '.join(PARTS)}.",
+)  # fmt: skip
+@click.option(
+    "--here", is_flag=True,
+    help="Measure this machine itself, not a guest; needs root. Its ratio changes meanwhile.",
+)  # fmt: skip
+@click.pass_context
+def verify(ctx: click.Context, /, **options: Any) -> None:
+    """Measure every clock, wait and timer against real time and say what falls short."""
+    parts = chosen_parts(options["parts"])
+    json_file: str | None = options["json_file"]
+    if json_file not in {None, "-"}:
+        _check_writable(Path(str(json_file)))
+    with terminal.TerminalReporter.current() as reporter:
+        if options["here"]:
+            _check_here(options)
+            with local_bench(reporter=reporter) as bench:
+                verification = run(bench, ratios=options["ratios"], parts=parts)
+        else:
+            verification = _in_a_guest(options, parts, reporter)
+    _show(verification, json_file)
+    ctx.exit(0 if verification.ok else FALLS_SHORT)
+
+
+def _in_a_guest(options: dict[str, Any], parts: Sequence[str], reporter: Reporter) -> Verification:
+    kernel = kernels.resolve(options["kernel"])
+    words = ["--kernel", str(kernel.image), "--cpus", str(options["cpus"])]
+    words += ["--accelerator", options["accelerator"]]
+    with guest_bench(words, reporter=reporter) as bench:
+        verification = run(bench, ratios=options["ratios"], parts=parts)
+    verification.machine.update(manifest=asdict(kernel.manifest))
+    return verification
+
+
+def _check_here(options: dict[str, Any]) -> None:
+    if options["kernel"] is not None:
+        raise UserError("--here measures the kernel that runs: --kernel has no meaning with it")
+    if os.geteuid() != 0:
+        raise UserError(
+            "only root can measure this machine itself", hint="sudo dynaccel verify --here"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    # Found out now and not after minutes of measurement.
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a directory", hint="name a file for --json")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="name a file in a directory that you may write",
+        ) from error
+
+
+def _show(verification: Verification, json_file: str | None) -> None:
+    from rich.console import Console  # noqa: PLC0415  (slow to load)
+
+    to_stdout = json_file == "-"
+    stream = sys.stderr if to_stdout else sys.stdout
+    plain = not stream.isatty()
+    console = Console(file=stream, width=PLAIN_WIDTH if plain else None, highlight=False)
+    console.print(report.table(verification, plain=plain))
+    for line in report.summary(verification):
+        console.print(line, markup=False, soft_wrap=True)
+    if to_stdout:
+        click.echo(json.dumps(verification.json_value(), indent=2, sort_keys=True))
+    elif json_file is not None:
+        write_json_atomic(Path(json_file), verification.json_value())
