@@ -33,6 +33,8 @@
 #define PATIENCE_US (25 * USEC_PER_SEC)
 #define NAP_US 20000
 #define SPIN_US 10000
+/* For a wait that begins when it should be over: the host stalled. */
+#define SHORTEST_NS NSEC_PER_MSEC
 
 static const struct wait *const tables[] = {
 	sleep_waits, timer_waits, poll_waits, lock_waits, futex_waits,
@@ -115,7 +117,9 @@ int64_t begin(struct job *job)
 		syscall(SYS_futex, &shared->go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	sleep_until(shared->base + job->start);
 	job->ns = shared->base + job->stop - now(CLOCK_MONOTONIC);
-	job->ns = (job->ns > 0 ? job->ns + grain - 1 : grain) / grain * grain;
+	if (job->ns < SHORTEST_NS)
+		job->ns = SHORTEST_NS;
+	job->ns = (job->ns + grain - 1) / grain * grain;
 	errno = 0;
 	job->tick_late_ns = tick_late_ns();
 	job->begin_monotonic_ns = now(CLOCK_MONOTONIC);
