@@ -2,9 +2,9 @@
 /*
  * conntrack gone ROUNDS SECONDS...: entries of the connection tracker that are
  * not refreshed, and when /proc/net/nf_conntrack lists them no longer.
- * conntrack countdown SECONDS WINDOW_NS: how far the time left of an entry goes
- * down in a window of the guest's time.
- * conntrack defaults: the time-outs that the kernel gives real connections.
+ * conntrack countdown WINDOW_NS: how far the time left of an entry goes down in a
+ * window of the guest's time. It is given as long as the kernel gives connections
+ * of its own (nf_conntrack_tcp_timeout_established, 5 days).
  *
  * The entries are made by ctnetlink, which needs no rule and no traffic.
  */
@@ -20,7 +20,8 @@
 #define MAX_ENTRIES 16
 #define FIRST_PORT 40000
 #define LIST "/proc/net/nf_conntrack"
-#define KNOBS "/proc/sys/net/netfilter/nf_conntrack_"
+#define ESTABLISHED_KNOB \
+	"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
 #define LIMIT_SEC 60
 
 static void put_tuple(struct request *request, int type, uint32_t from,
@@ -119,8 +120,9 @@ static struct moment edge(int ratio, long *left)
 	return moment();
 }
 
-static void countdown(int fd, int ratio, int seconds, int64_t window_ns)
+static void countdown(int fd, int ratio, int64_t window_ns)
 {
+	int seconds = read_number(ESTABLISHED_KNOB);
 	struct moment start, end;
 	long first, last;
 
@@ -133,31 +135,14 @@ static void countdown(int fd, int ratio, int seconds, int64_t window_ns)
 	report("conntrack-countdown", (first - last) * NSEC_PER_SEC, start, end);
 }
 
-static void defaults(void)
-{
-	static const char *const names[] = {
-		"tcp_timeout_established", "tcp_timeout_time_wait",
-		"udp_timeout", "udp_timeout_stream", "generic_timeout",
-	};
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), KNOBS "%s", names[i]);
-		printf("{\"setting\": \"%s\", \"seconds\": %lld}\n", names[i],
-		       read_number(path));
-	}
-}
-
 int main(int argc, char **argv)
 {
 	int fd, ratio = ratio_now();
 
 	close(private_network());
 	fd = netlink_open(NETLINK_NETFILTER, 0);
-	if (argc == 2 && !strcmp(argv[1], "defaults"))
-		defaults();
-	else if (argc == 4 && !strcmp(argv[1], "countdown"))
-		countdown(fd, ratio, atoi(argv[2]), atoll(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], "countdown"))
+		countdown(fd, ratio, atoll(argv[2]));
 	else if (argc > 3 && argc <= 3 + MAX_ENTRIES && !strcmp(argv[1], "gone"))
 		gone(fd, ratio, atoi(argv[2]), argc - 3, argv + 3);
 	else

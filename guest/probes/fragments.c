@@ -13,6 +13,7 @@
 #include "netlink.h"
 
 #define MAX_DISTANCES 16
+#define LIMIT_SEC 60
 #define KNOB "/proc/sys/net/ipv4/ipfrag_time"
 #define LOOPBACK_CONF "/proc/sys/net/ipv4/conf/lo/"
 
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 
 	for (int round = 0; round < rounds; round++) {
 		for (int i = 0; i < distances; i++) {
+			limit_real(ratio, LIMIT_SEC + atoi(argv[i + 2]) / ratio);
 			write_number(KNOB, atoll(argv[i + 2]));
 			run_into_tick(ratio);
 			start[i] = moment();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * neighbours ROUNDS RETRANS_MS...: the timers of neighbour entries (ARP), by the
+ * neighbours ROUNDS STALE RETRANS_MS...: the timers of neighbour entries (ARP), by the
  * notices that the kernel sends about them.
  *
  * "neighbour-failed": a packet to an address that nobody has: after three
  * requests, RETRANS_MS apart, the entry goes from INCOMPLETE to FAILED.
  * "neighbour-stale": a REACHABLE entry that nobody uses becomes STALE after the
  * reachable time, which the kernel draws at random (RFC 4861, section 6.3.2) and
- * tells when it is asked.
+ * tells when it is asked. Left out when STALE is 0: 15 to 45 s.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +17,10 @@
 
 #define DEVICE 7
 #define SOLICITATIONS 3
+#define LIMIT_SEC 60
 #define CONF "/proc/sys/net/ipv4/neigh/d/"
+
+static int ratio;
 
 static in_addr_t host(int number)
 {
@@ -128,13 +131,41 @@ static void make_reachable(int fd, int number)
 	netlink_do(fd, &request, "making a neighbour reachable");
 }
 
+static void stale(int fd, int notices, int number)
+{
+	int64_t asked = reachable_ms(fd);
+	struct moment start, end;
+
+	limit_real(ratio, LIMIT_SEC);
+	run_into_tick(ratio);
+	start = moment();
+	make_reachable(fd, number);
+	end = wait_for_state(notices, number, NUD_STALE);
+	report("neighbour-stale", asked * NSEC_PER_MSEC, start, end);
+}
+
+static void failed(int notices, int number, int64_t retrans_ms)
+{
+	struct moment start, end;
+
+	limit_real(ratio, LIMIT_SEC);
+	write_number(CONF "retrans_time_ms", retrans_ms);
+	run_into_tick(ratio);
+	start = moment();
+	send_packet(number);
+	end = wait_for_state(notices, number, NUD_FAILED);
+	report("neighbour-failed", SOLICITATIONS * retrans_ms * NSEC_PER_MSEC,
+	       start, end);
+}
+
 int main(int argc, char **argv)
 {
-	int fd, notices, number = 2, ratio = ratio_now();
+	int fd, notices, number = 2;
 	in_addr_t own = host(1);
 
-	if (argc < 2)
+	if (argc < 3)
 		return 2;
+	ratio = ratio_now();
 	fd = private_network();
 	add_dummy(fd, DEVICE, "d");
 	must(!add_address(fd, AF_INET, DEVICE, &own, sizeof(own), 16, NULL),
@@ -146,27 +177,10 @@ int main(int argc, char **argv)
 	notices = netlink_open(NETLINK_ROUTE, RTNLGRP_NEIGH);
 
 	for (int round = 0; round < atoi(argv[1]); round++) {
-		struct moment start, end;
-		int stale = number++;
-		int64_t asked;
-
-		asked = reachable_ms(fd);
-		run_into_tick(ratio);
-		start = moment();
-		make_reachable(fd, stale);
-		end = wait_for_state(notices, stale, NUD_STALE);
-		report("neighbour-stale", asked * NSEC_PER_MSEC, start, end);
-
-		for (int i = 2; i < argc; i++, number++) {
-			write_number(CONF "retrans_time_ms", atoll(argv[i]));
-			run_into_tick(ratio);
-			start = moment();
-			send_packet(number);
-			end = wait_for_state(notices, number, NUD_FAILED);
-			report("neighbour-failed",
-			       SOLICITATIONS * atoll(argv[i]) * NSEC_PER_MSEC,
-			       start, end);
-		}
+		if (atoi(argv[2]))
+			stale(fd, notices, number++);
+		for (int i = 3; i < argc; i++)
+			failed(notices, number++, atoll(argv[i]));
 	}
 	return 0;
 }

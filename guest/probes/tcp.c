@@ -49,7 +49,7 @@ static int given_up(int wire, int socket)
 
 /* Waits for the kernel to give the connection up. */
 static void report_end(const char *witness, int socket, int64_t asked_ns,
-		       struct moment start)
+		       int64_t slack_ns, struct moment start)
 {
 	struct pollfd wait = { .fd = socket, .events = POLLRDHUP };
 	struct moment end;
@@ -59,7 +59,7 @@ static void report_end(const char *witness, int socket, int64_t asked_ns,
 	end = moment();
 	errno = socket_error(socket);
 	must(errno == ETIMEDOUT, "%s ended", witness);
-	report(witness, asked_ns, start, end);
+	report_slack(witness, asked_ns, slack_ns, start, end);
 }
 
 static void set_option(int socket, int option, int value)
@@ -97,7 +97,7 @@ static void syn(int wire, int count)
 	report("tcp-timestamps", (segment.timestamp - timestamp) * NSEC_PER_MSEC,
 	       first, last);
 	report_end("tcp-syn-timeout", socket, ((2LL << count) - 1) * NSEC_PER_SEC,
-		   start);
+		   0, start);
 	close(socket);
 }
 
@@ -151,8 +151,9 @@ static void user_timeout(int wire, int seconds)
 
 	set_option(connection.socket, TCP_USER_TIMEOUT, seconds * 1000);
 	start = send_byte(&connection, &rto_ns);
+	/* It counts from when the byte was sent again for the first time. */
 	report_end("tcp-user-timeout", connection.socket, seconds * NSEC_PER_SEC,
-		   start);
+		   rto_ns, start);
 	close(connection.socket);
 }
 
@@ -174,7 +175,7 @@ static void keepalive(int wire, int seconds)
 		report_nth("keepalive", i, i * seconds * NSEC_PER_SEC, start);
 	}
 	report_end("tcp-keepalive-timeout", connection.socket,
-		   3 * seconds * NSEC_PER_SEC, start);
+		   3 * seconds * NSEC_PER_SEC, 0, start);
 	close(socket);
 }
 

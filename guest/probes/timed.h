@@ -3,10 +3,12 @@
  * What the probes of kernel timers share: moments, their records, and a start
  * somewhere between two ticks.
  *
- * A record is {"witness": NAME, "asked_ns": A, "virtual_ns": V, "counts": C}:
- * the timer was asked for A ns, and what it does was seen V ns of the guest's
+ * A record is {"witness": NAME, "asked_ns": A, "slack_ns": L, "virtual_ns": V,
+ * "counts": C, "stale_ns": S}: the timer was asked for A ns (and may take its
+ * user's time, up to L more), and what it does was seen V ns of the guest's
  * monotonic clock and C counts of the hardware after a moment just before it
- * was armed. So V below A is a timer that was early, and nothing else.
+ * was armed. So V below A is a timer that was early, and nothing else. At that
+ * moment jiffies were S ns behind the clock.
  */
 #ifndef DYNACCEL_TIMED_H
 #define DYNACCEL_TIMED_H
@@ -25,6 +27,7 @@
 
 struct moment {
 	int64_t virtual_ns;
+	int64_t stale_ns; /* since the last tick on any CPU */
 	uint64_t counts;
 };
 
@@ -35,6 +38,8 @@ static inline struct moment moment(void)
 	uint64_t least = UINT64_MAX;
 
 	for (int i = 0; i < 3; i++) {
+		/* Read first: it never shows a tick that came after. */
+		int64_t tick_ns = now(CLOCK_MONOTONIC_COARSE);
 		uint64_t before = counter();
 		int64_t virtual_ns = now(CLOCK_MONOTONIC);
 		uint64_t torn = counter() - before;
@@ -43,19 +48,28 @@ static inline struct moment moment(void)
 			continue;
 		least = torn;
 		best.virtual_ns = virtual_ns;
+		best.stale_ns = virtual_ns - tick_ns;
 		best.counts = before + torn / 2;
 	}
 	return best;
 }
 
+static inline void report_slack(const char *witness, int64_t asked_ns,
+				int64_t slack_ns, struct moment start,
+				struct moment end)
+{
+	printf("{\"witness\": \"%s\", \"asked_ns\": %" PRId64
+	       ", \"slack_ns\": %" PRId64 ", \"virtual_ns\": %" PRId64
+	       ", \"counts\": %" PRIu64 ", \"stale_ns\": %" PRId64 "}\n",
+	       witness, asked_ns, slack_ns, end.virtual_ns - start.virtual_ns,
+	       end.counts - start.counts, start.stale_ns);
+	fflush(stdout);
+}
+
 static inline void report(const char *witness, int64_t asked_ns,
 			  struct moment start, struct moment end)
 {
-	printf("{\"witness\": \"%s\", \"asked_ns\": %" PRId64
-	       ", \"virtual_ns\": %" PRId64 ", \"counts\": %" PRIu64 "}\n",
-	       witness, asked_ns, end.virtual_ns - start.virtual_ns,
-	       end.counts - start.counts);
-	fflush(stdout);
+	report_slack(witness, asked_ns, 0, start, end);
 }
 
 /* Ends the probe with the reason when @ok does not hold. */

@@ -11,27 +11,40 @@
 #define KNOBS "/proc/sys/vm/dirty_"
 #define LIMIT_SEC 60
 
+/*
+ * A device that has hardly been written to is allowed no dirty pages at all, and
+ * the first pass of the flusher would take them. Let it have its part.
+ */
+static void allow_dirty(const struct disk *disk)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/bdi/min_ratio",
+		 disk->path + strlen("/dev/"));
+	write_number(path, 20);
+}
+
 int main(int argc, char **argv)
 {
+	int64_t period_ns = read_number(KNOBS "writeback_centisecs") * 10000000LL;
 	int64_t expire_ns = read_number(KNOBS "expire_centisecs") * 10000000LL;
 	int ratio = ratio_now();
 	struct disk disk = disk_open(SIZE);
 
 	if (argc != 2)
 		return 2;
+	allow_dirty(&disk);
 	for (int round = 1; round <= atoi(argv[1]); round++) {
 		struct moment start;
 		char byte = round;
 
-		/* One round's page is clean before the next round dirties it. */
-		must(!fsync(disk.fd), "fsync");
 		limit_real(ratio, LIMIT_SEC);
 		run_into_tick(ratio);
 		start = moment();
 		must(pwrite(disk.fd, &byte, 1, 0) == 1, "writing");
 		while (disk.medium[0] != byte)
 			look_again(ratio);
-		report("writeback", expire_ns, start, moment());
+		report_slack("writeback", expire_ns, period_ns, start, moment());
 	}
 	return 0;
 }
