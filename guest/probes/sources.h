@@ -119,7 +119,7 @@ static int read_uptime(long unused, struct sample *sample)
 static int read_stat(long cpu, struct sample *sample)
 {
 	static char text[16384];
-	char name[16], *line;
+	char name[32], *line;
 	int64_t sum = 0;
 	uint64_t low = counter();
 
