@@ -71,11 +71,12 @@ static void print_outcome(const struct job *job)
 
 	printf("{\"wait\": \"%s\", \"mechanism\": \"%s\", \"outcome\": \"%s\", \"why\": \"%s\", "
 	       "\"asked_ns\": %lld, \"virtual_ns\": %lld, \"early_ns\": %lld, "
-	       "\"tick_late_ns\": %lld, \"steps\": %d, "
+	       "\"tick_late_ns\": %lld, \"steps\": %d, \"absolute\": %s, "
 	       "\"begin_monotonic_ns\": %lld, \"begin_counts\": %llu, \"end_counts\": %llu}\n",
 	       job->wait->name, job->wait->mechanism, names[job->outcome], job->why,
 	       (long long)job->ns, (long long)(job->end_ns - job->begin_ns),
 	       (long long)job->early_ns, (long long)job->tick_late_ns, job->steps,
+	       job->wait->absolute ? "true" : "false",
 	       (long long)job->begin_monotonic_ns,
 	       (unsigned long long)job->begin_counts,
 	       (unsigned long long)job->end_counts);

@@ -45,6 +45,7 @@ def record(ratio: int = 100, late_us: float = 200.0, **changed: Any) -> dict[str
         "early_ns": 0,
         "tick_late_ns": 0,
         "steps": 1,
+        "absolute": True,
         "begin_monotonic_ns": 7_000_000_000,
         "begin_counts": 10**12,
         "end_counts": 10**12 + round((0.5 + late_us / 1e6) * COUNTS_PER_SECOND),
@@ -210,6 +211,21 @@ def test_a_wait_that_was_over_before_the_change_shows_nothing() -> None:
     assert not judged(over).ok
     assert "when the ratio changed" in judged(over).note
     assert judged(over, retimed(3_000_000_000)).ok
+
+
+def test_a_relative_wait_is_armed_at_the_ratio_before() -> None:
+    """It was armed 500 real us after it began, at 100: 50 ms at ratio 1."""
+    plan = [Segment(ratio=100, real_ms=300), Segment(ratio=1, real_ms=200)]
+
+    def fallen(late_us: float, *, absolute: bool) -> Round:
+        change = {"change": 1, "monotonic_ns": 7_300_000_000, "counts": 10**12}
+        wait = record(ratio=1, late_us=late_us, absolute=absolute)
+        wait["end_counts"] -= round(0.3 * COUNTS_PER_SECOND)
+        return round_of(plan, [{"tick_ns": TICK_NS}, change, wait], real_seconds)
+
+    assert judged(fallen(50_000, absolute=False)).ok
+    assert not judged(fallen(110_000, absolute=False)).ok
+    assert not judged(fallen(50_000, absolute=True)).ok
 
 
 @pytest.mark.parametrize("change", CHANGES)

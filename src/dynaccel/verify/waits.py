@@ -51,6 +51,7 @@ class Wait:
         asked_ns: Virtual time that was asked for, as the call can express it.
         late_ns: Virtual time that it ended too late; negative when it ended early.
         steps: How many waits in a row it was; the kernel rounds each.
+        absolute: Whether it waited until a moment instead of for a time.
         reached: Virtual time by real time, from the last change of the ratio until the end.
         missed: Whether it was over before the ratio changed for the last time, as it should have
             been: the change came too late.
@@ -63,6 +64,7 @@ class Wait:
     asked_ns: int
     late_ns: int
     steps: int
+    absolute: bool
     reached: float | None
     missed: bool
 
@@ -154,6 +156,7 @@ def _wait_of(
         asked_ns=record["asked_ns"],
         late_ns=late_ns,
         steps=record["steps"],
+        absolute=record["absolute"],
         reached=virtual_ns / 1e9 / real_seconds(counts) if counts > 0 else None,
         missed=left_ns <= 0,
     )
@@ -254,10 +257,13 @@ def judge(part: str, label: str, name: str, rounds: Sequence[Round], base: Base)
 def bar_us(one: Round, name: str, base: Base) -> float:
     """Return how late a wait may be, in real microseconds."""
     wait = one.waits[name]
-    bar = max(MAX_LATE * base.late_us.get(name, 0.0), base.noise_us)
+    # A relative wait counts from the moment at which the kernel gets to it. The real time until
+    # then passes at the ratio of that moment and is made up for at the last one.
+    stretch = 1 if wait.absolute else max(one.ratios) / one.ratios[-1]
     if wait.mechanism == "wheel":
         # What the wheel rounds at ratio 1 says nothing about another ratio.
-        return wheel_window_us(wait, one.ratios, one.tick_ns) + base.noise_us
+        return wheel_window_us(wait, one.ratios, one.tick_ns) + base.noise_us * stretch
+    bar = max(MAX_LATE * base.late_us.get(name, 0.0), base.noise_us) * stretch
     return max(bar, base.program_us) if wait.mechanism == "program" else bar
 
 
