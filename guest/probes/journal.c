@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 {
 	const char *const where = "/tmp";
 	char options[32], name[64], *device;
-	int ratio = ratio_now();
+	int directory, ratio = ratio_now();
 	struct disk disk;
 
 	if (argc != 3)
@@ -73,13 +73,15 @@ int main(int argc, char **argv)
 	     "a name space of its own");
 	snprintf(options, sizeof(options), "commit=%s", argv[2]);
 	must(!mount(disk.path, where, "ext4", 0, options), "mounting an ext4");
+	directory = open(where, O_RDONLY | O_DIRECTORY);
+	must(directory >= 0, "%s", where);
 
 	for (int round = 0; round < atoi(argv[1]); round++) {
 		struct moment start;
 		long before;
 
 		limit_real(ratio, LIMIT_SEC);
-		sync();
+		must(!syncfs(directory), "syncfs");
 		before = transactions(device);
 		snprintf(name, sizeof(name), "%s/%d", where, round);
 		run_into_tick(ratio);
@@ -89,6 +91,7 @@ int main(int argc, char **argv)
 			look_again(ratio);
 		report("journal", atoll(argv[2]) * NSEC_PER_SEC, start, moment());
 	}
+	close(directory);
 	must(!umount(where), "unmounting");
 	return 0;
 }

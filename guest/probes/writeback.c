@@ -15,13 +15,13 @@
  * A device that has hardly been written to is allowed no dirty pages at all, and
  * the first pass of the flusher would take them. Let it have its part.
  */
-static void allow_dirty(const struct disk *disk)
+static void allow_dirty(const struct disk *disk, int percent)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/sys/block/%s/bdi/min_ratio",
 		 disk->path + strlen("/dev/"));
-	write_number(path, 20);
+	write_number(path, percent);
 }
 
 int main(int argc, char **argv)
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	allow_dirty(&disk);
+	allow_dirty(&disk, 20);
 	for (int round = 1; round <= atoi(argv[1]); round++) {
 		struct moment start;
 		char byte = round;
@@ -46,5 +46,6 @@ int main(int argc, char **argv)
 			look_again(ratio);
 		report_slack("writeback", expire_ns, period_ns, start, moment());
 	}
+	allow_dirty(&disk, 0);
 	return 0;
 }

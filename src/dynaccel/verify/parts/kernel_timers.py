@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dynaccel.verify.bench import Bench
 
-REACH_SECONDS = 3.2
+REACH_SECONDS = 3.6
 """Real time that the farthest timer of a witness may be away."""
 GRACE_PERIODS = 15
 UP_SECONDS, UP_REAL_SECONDS = 180.0, 0.5
@@ -62,6 +62,15 @@ RUNS = (
             label=f"conntrack, {s} s", probe="conntrack", arguments=("gone", "1", f"{s}"), seconds=s
         )
         for s in (2, 20, 120, 1200)
+    ),
+    *(
+        Run(
+            label="conntrack, 5 days count down",
+            probe="conntrack",
+            arguments=("countdown", f"{s}000000000"),
+            seconds=s,
+        )
+        for s in (20, 100, 1000)
     ),
     Run(
         label="neighbour INCOMPLETE to FAILED",
