@@ -12,8 +12,11 @@
 
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
+#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/sched/clock.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #define DYNACCEL_RATIO_MIN	1
@@ -62,8 +65,25 @@ static inline unsigned long dynaccel_mul_jiffies(unsigned long real, u32 ratio)
 
 #ifdef CONFIG_DYNACCEL
 
+/**
+ * struct dynaccel_sched_map - a line from real to virtual time
+ * @real:	where it starts, in real nanoseconds
+ * @virtual:	where it starts, in virtual nanoseconds
+ * @ratio:	how steep it is
+ */
+struct dynaccel_sched_map {
+	u64	real;
+	u64	virtual;
+	u32	ratio;
+};
+
 DECLARE_STATIC_KEY_FALSE(dynaccel_active);
+DECLARE_STATIC_KEY_FALSE(dynaccel_sched_mapped);
 extern u32 dynaccel_speedup_ratio;
+extern const struct dynaccel_sched_map *dynaccel_sched_map;
+
+u64 dynaccel_real_clock(void);
+unsigned long dynaccel_measure_jiffies_lag(void);
 
 /**
  * dynaccel_ratio - how many times faster than real time all clocks run now
@@ -77,11 +97,77 @@ static __always_inline u32 dynaccel_ratio(void)
 	return 1;
 }
 
+/**
+ * dynaccel_sched_clock - what sched_clock() returns
+ * @real:	what its hardware shows, in nanoseconds
+ *
+ * Always inline, for it is called where nothing may be instrumented.
+ *
+ * Return: virtual nanoseconds.
+ */
+static __always_inline u64 dynaccel_sched_clock(u64 real)
+{
+	const struct dynaccel_sched_map *map;
+
+	if (!static_branch_unlikely(&dynaccel_sched_mapped))
+		return real;
+	map = READ_ONCE(dynaccel_sched_map);
+	/* CPUs whose hardware disagrees may be before the start of the line. */
+	return map->virtual + (real - map->real) * map->ratio;
+}
+
+/**
+ * dynaccel_sched_clock_mapped - whether sched_clock() is not its hardware's
+ *
+ * Return: true once the ratio has been changed, also when it is 1 again.
+ */
+static __always_inline bool dynaccel_sched_clock_mapped(void)
+{
+	return static_branch_unlikely(&dynaccel_sched_mapped);
+}
+
+/**
+ * dynaccel_real_jiffies - a count of jiffies that runs in real time
+ *
+ * For what guards real progress across changes of the ratio.
+ *
+ * Return: a number that grows by HZ in a real second.
+ */
+static inline unsigned long dynaccel_real_jiffies(void)
+{
+	return (unsigned long)div_u64(dynaccel_real_clock(), NSEC_PER_SEC / HZ);
+}
+
 #else /* CONFIG_DYNACCEL */
 
 static __always_inline u32 dynaccel_ratio(void)
 {
 	return 1;
+}
+
+static __always_inline u64 dynaccel_sched_clock(u64 real)
+{
+	return real;
+}
+
+static __always_inline bool dynaccel_sched_clock_mapped(void)
+{
+	return false;
+}
+
+static inline u64 dynaccel_real_clock(void)
+{
+	return local_clock();
+}
+
+static inline unsigned long dynaccel_measure_jiffies_lag(void)
+{
+	return 0;
+}
+
+static inline unsigned long dynaccel_real_jiffies(void)
+{
+	return jiffies;
 }
 
 #endif /* CONFIG_DYNACCEL */
@@ -126,6 +212,34 @@ static __always_inline u64 dynaccel_tick_nsec(void)
 }
 
 /**
+ * dynaccel_idle_grain - how close the timer-wheel events of an idle CPU may be
+ *
+ * A busy CPU looks at its timer wheel in each tick, which is N jiffies apart. An
+ * idle one can be woken for the very jiffy, but not thousands of times in a tick.
+ *
+ * Return: virtual nanoseconds; a jiffy as long as 16 of them make a tick.
+ */
+static __always_inline u64 dynaccel_idle_grain(void)
+{
+	return (u64)TICK_NSEC * DIV_ROUND_UP(dynaccel_ratio(), 16);
+}
+
+/**
+ * dynaccel_idle_event - when to wake an idle CPU for its timer wheel
+ * @base:	when jiffies were brought up to date
+ * @next:	when the next timer is due
+ *
+ * Return: @next, or one grain from @base should that be later; @next at ratio 1.
+ */
+static __always_inline u64 dynaccel_idle_event(u64 base, u64 next)
+{
+	if (dynaccel_ratio() == 1)
+		return next;
+	/* One more: what is due within the grain would leave the tick running. */
+	return max(next, base + dynaccel_idle_grain() + 1);
+}
+
+/**
  * dynaccel_hw_jiffies - a duration of real time as a number of jiffies
  * @real:	the duration in jiffies at ratio 1
  *
@@ -138,6 +252,19 @@ static __always_inline unsigned long dynaccel_hw_jiffies(unsigned long real)
 	u32 ratio = dynaccel_ratio();
 
 	return ratio == 1 ? real : dynaccel_mul_jiffies(real, ratio);
+}
+
+/**
+ * dynaccel_jiffies_lag - how many jiffies the count is behind the clocks now
+ *
+ * At ratio N jiffies go forward by N in a tick. Who adds a time-out to them at
+ * the end of a tick would have it come up to N - 1 jiffies early.
+ *
+ * Return: what to add to a deadline that was reckoned from jiffies; 0 at ratio 1.
+ */
+static __always_inline unsigned long dynaccel_jiffies_lag(void)
+{
+	return dynaccel_ratio() == 1 ? 0 : dynaccel_measure_jiffies_lag();
 }
 
 #endif /* _LINUX_DYNACCEL_H */

@@ -18,7 +18,6 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
-#include <linux/nmi.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/sysctl.h>
@@ -105,6 +104,17 @@ static struct clocksource *dynaccel_scaled(struct clocksource *base, u32 ratio)
 	return cs;
 }
 
+/*
+ * In stop_machine(). RCU's limit is a number of jiffies that was reckoned at the
+ * old ratio: it has to go before the first jiffy counts at the new one.
+ */
+static void dynaccel_publish_ratio(u32 ratio)
+{
+	WRITE_ONCE(dynaccel_speedup_ratio, ratio);
+	dynaccel_rescale_sched_clock(ratio);
+	rcu_cpu_stall_reset();
+}
+
 /**
  * dynaccel_clocksource - get what timekeeping shall work with at this ratio
  * @base:	the clocksource of the hardware which is being installed
@@ -121,7 +131,7 @@ struct clocksource *dynaccel_clocksource(struct clocksource *base)
 	if (cs)
 		return cs;
 	pr_err("clocksource %s cannot be scaled, ratio is 1 now\n", base->name);
-	WRITE_ONCE(dynaccel_speedup_ratio, 1);
+	dynaccel_publish_ratio(1);
 	return base;
 }
 
@@ -143,7 +153,7 @@ struct clocksource *dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ra
 	scaled = dynaccel_scaled(dynaccel_clocksource_base(cs), ratio);
 	if (!scaled)
 		return cs;
-	WRITE_ONCE(dynaccel_speedup_ratio, ratio);
+	dynaccel_publish_ratio(ratio);
 	return scaled;
 }
 
@@ -159,6 +169,8 @@ static void dynaccel_rearm_cpu(void *unused)
 	struct clock_event_device *dev = __this_cpu_read(tick_cpu_device.evtdev);
 	ktime_t expires, now = ktime_get();
 
+	softlockup_rescale();
+
 	if (!dev || !clockevent_state_oneshot(dev))
 		return;
 
@@ -172,18 +184,30 @@ static void dynaccel_rearm_cpu(void *unused)
 	clockevents_program_event(dev, expires, true);
 }
 
-/*
- * A detector that counts jiffies up to a limit has a limit or a start that was
- * taken at the old ratio. Let all start afresh, or the change would trip them.
- */
-static void dynaccel_touch_watchdogs(void)
+/* What waits for its next check may have been sent to wait at a larger ratio. */
+static void dynaccel_rescale_watchdogs(void)
 {
-	int cpu;
+	hung_task_rescale();
+	wq_watchdog_rescale();
+	clocksource_watchdog_rescale();
+}
 
-	rcu_cpu_stall_reset();
-	reset_hung_task_detector();
-	for_each_online_cpu(cpu)
-		wq_watchdog_touch(cpu);
+/**
+ * dynaccel_measure_jiffies_lag - compare the count of jiffies with the clocks
+ *
+ * The coarse clock was set when jiffies were, and stands as they do.
+ *
+ * Return: the number of jiffies that the count is behind, rounded up.
+ */
+unsigned long dynaccel_measure_jiffies_lag(void)
+{
+	struct timespec64 coarse;
+	s64 lag;
+
+	ktime_get_coarse_ts64(&coarse);
+	/* Not ktime_get(): timers are armed while timekeeping is suspended too. */
+	lag = ktime_get_mono_fast_ns() - timespec64_to_ns(&coarse);
+	return lag > 0 ? div_u64(lag, TICK_NSEC) + 1 : 0;
 }
 
 static bool dynaccel_ratio_valid(u32 ratio)
@@ -202,11 +226,12 @@ static int dynaccel_set_ratio(u32 ratio)
 
 	mutex_lock(&dynaccel_mutex);
 	if (ratio != dynaccel_speedup_ratio) {
-		/* Harmless while the ratio is 1, and it takes locks of its own. */
+		/* Harmless while the ratio is 1, and they take locks of their own. */
 		static_branch_enable(&dynaccel_active);
+		static_branch_enable(&dynaccel_sched_mapped);
 		cpus_read_lock();
 		timekeeping_rescale(ratio);
-		dynaccel_touch_watchdogs();
+		dynaccel_rescale_watchdogs();
 		on_each_cpu(dynaccel_rearm_cpu, NULL, 1);
 		tick_broadcast_rescale();
 		cpus_read_unlock();

@@ -11,6 +11,22 @@
 struct clocksource;
 
 #ifdef CONFIG_DYNACCEL
+/**
+ * dynaccel_sched_real - go back from virtual to real time
+ * @map:	a line from real to virtual time
+ * @now:	virtual nanoseconds, on either side of the line's start
+ *
+ * Return: real nanoseconds, rounded towards the line's start.
+ */
+static __always_inline u64 dynaccel_sched_real(const struct dynaccel_sched_map *map,
+					       u64 now)
+{
+	return map->real + div_s64((s64)(now - map->virtual), map->ratio);
+}
+
+/* dynaccel_sched.c, for dynaccel.c */
+void dynaccel_rescale_sched_clock(u32 ratio);
+
 /* dynaccel.c, for timekeeping.c */
 struct clocksource *dynaccel_clocksource(struct clocksource *base);
 struct clocksource *dynaccel_clocksource_base(struct clocksource *cs);
@@ -41,6 +57,28 @@ void timekeeping_rescale(u32 ratio);
 void tick_broadcast_rescale(void);
 #else
 static inline void tick_broadcast_rescale(void) { }
+#endif
+
+/* The watchdogs, for dynaccel.c */
+#ifdef CONFIG_SOFTLOCKUP_DETECTOR
+void softlockup_rescale(void);
+#else
+static inline void softlockup_rescale(void) { }
+#endif
+#ifdef CONFIG_DETECT_HUNG_TASK
+void hung_task_rescale(void);
+#else
+static inline void hung_task_rescale(void) { }
+#endif
+#ifdef CONFIG_WQ_WATCHDOG
+void wq_watchdog_rescale(void);
+#else
+static inline void wq_watchdog_rescale(void) { }
+#endif
+#ifdef CONFIG_CLOCKSOURCE_WATCHDOG
+void clocksource_watchdog_rescale(void);
+#else
+static inline void clocksource_watchdog_rescale(void) { }
 #endif
 
 /**
