@@ -66,6 +66,11 @@ qemu-system-x86_64
 """
 
 
+def test_uptime_is_told_to_the_kernel() -> None:
+    spec = replace(SPEC, uptime_seconds=497 * 86400)
+    assert "accel=1 accel_uptime=42940800\n" in _lines(spec)
+
+
 def _lines(spec: MachineSpec) -> str:
     """Return the command line, an option and its value on a line."""
     lines: list[str] = []

@@ -47,6 +47,11 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
     help="Date in the guest as the command starts: ISO 8601, or 'now' (the default).",
 )  # fmt: skip
 @click.option(
+    "--uptime", metavar="VIRTUAL", callback=_parsed(units.parse_duration),
+    help="How long the guest has been up as it boots (49d, 497d): its uptime, CLOCK_MONOTONIC and"
+    " jiffies start there.",
+)  # fmt: skip
+@click.option(
     "--for", "virtual_limit", metavar="VIRTUAL", callback=_parsed(units.parse_duration),
     help="End the command after that much virtual time (90s, 36h, 30d, 1y); a normal end.",
 )  # fmt: skip

@@ -148,6 +148,7 @@ class MachineSpec:
         shares: Directories that it writes through to.
         net: Whether it has a user-mode network.
         keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
+        uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
     """
 
     name: str
@@ -161,6 +162,7 @@ class MachineSpec:
     shares: tuple[Share, ...] = ()
     net: bool = False
     keep_owners: bool = False
+    uptime_seconds: int = 0
 
 
 def kernel_command_line(spec: MachineSpec) -> str:
@@ -168,8 +170,8 @@ def kernel_command_line(spec: MachineSpec) -> str:
 
     Quiet, because a serial line is slow; a panic still tells all.
     """
-    del spec
-    return "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1"
+    line = "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1"
+    return f"{line} accel_uptime={spec.uptime_seconds}" if spec.uptime_seconds else line
 
 
 def qemu_argv(spec: MachineSpec) -> list[str]:

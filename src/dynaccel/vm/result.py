@@ -37,6 +37,7 @@ class RunRequest:
         command: Program and arguments.
         ratio: How many times faster time flows, 1 to 1000.
         start: The guest's REALTIME as the command starts; None for the host's present time.
+        uptime: How long the guest has been up already as it boots; None for not at all.
         virtual_limit: Virtual time after which the command is ended; a normal end.
         timeout: Real time after which the command is ended, counted from its start (booting has a
             limit of its own); the exit status is 124 then.
@@ -57,6 +58,7 @@ class RunRequest:
     command: tuple[str, ...]
     ratio: int = 1
     start: datetime | None = None
+    uptime: timedelta | None = None
     virtual_limit: timedelta | None = None
     timeout: timedelta | None = None
     cpus: int = DEFAULT_CPUS

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from dynaccel.core.kernels import Kernel
 
 _MEMORY_MIN_BYTES = 128 << 20
+_UPTIME_MAX = timedelta(days=30 * 365)
+"""Linux keeps REALTIME ahead of the uptime: TIME_UPTIME_SEC_MAX in its time64.h."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUSED = {126: "not_executable", 127: "not_found"}
 
@@ -121,6 +123,7 @@ class _Run:
                 shares=shares,
                 net=request.net,
                 keep_owners=os.geteuid() == 0,
+                uptime_seconds=round(_seconds(request.uptime) or 0),
             )
             return asyncio.run(self._interruptible(spec, directory))
 
@@ -245,7 +248,7 @@ class _Run:
         )
 
     def _check_accelerates(self, release: str, *, accelerates: bool) -> None:
-        if not accelerates and self._request.ratio != 1:
+        if not accelerates and (self._request.ratio != 1 or self._request.uptime):
             raise UserError(
                 f"the kernel {release} cannot accelerate: it was built without CONFIG_DYNACCEL",
                 hint="dynaccel kernel build, or choose another: dynaccel kernel list",
@@ -321,6 +324,11 @@ def _check(request: RunRequest) -> None:
     _credentials(request)
     if request.name is not None:
         registry.check_name(request.name)
+    if request.uptime is not None and request.uptime > _UPTIME_MAX:
+        raise UserError(
+            f"a guest cannot have been up for longer than {_UPTIME_MAX.days} days",
+            hint="--uptime 497d; --start sets the date",
+        )
     if request.memory_bytes < _MEMORY_MIN_BYTES:
         raise UserError("a guest needs at least 128 MiB of memory", hint="--memory 512M")
 
