@@ -88,6 +88,11 @@ def plain(collection: str, program: str, *arguments: str, seconds: float = 10) -
 
 
 FUTEX = "futex/functional"
+# With a time zone that is in no file: the first date that it prints would take too long at 100.
+_LEAP = Selftest(collection="timers", program="leap-a-day", before="export TZ=UTC0")
+LEAP_A_DAY = Case(
+    test=_LEAP, seconds=160, short=replace(_LEAP, arguments=("-i", "2")), short_seconds=32
+)
 CASES = (
     timers("posix_timers", 10),
     timers("nanosleep", 20),
@@ -105,7 +110,7 @@ CASES = (
     timers("skew_consistency", 600, before=quicker(60), short_seconds=60),
     timers("clocksource-switch", 1000, "-t", "10", short_seconds=400),
     timers("freq-step", 195),
-    timers("leap-a-day", 160, "-i", "2", short_seconds=32),
+    LEAP_A_DAY,
     timers("leapcrash", 60),
     timers("set-tai", 1),
     timers("set-2038", 670, before=without("nsleep-lat"), short_seconds=160),
