@@ -17,18 +17,20 @@ from dynaccel.cli import terminal
 from dynaccel.cli.run import CPUS_MAX
 from dynaccel.core import units
 from dynaccel.core.artifacts import write_json_atomic
-from dynaccel.core.errors import UserError
+from dynaccel.core.errors import StageError, UserError
 from dynaccel.host import kernels
 from dynaccel.verify import report
 from dynaccel.verify.bench import guest_bench, local_bench
-from dynaccel.verify.verify import PARTS, RATIOS, Verification, chosen_parts, run
+from dynaccel.verify.verify import PARTS, RATIOS, Verification, Verifier, chosen_parts
 from dynaccel.vm.accelerator import AcceleratorChoice
 from dynaccel.vm.result import DEFAULT_CPUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
-    from dynaccel.core.events import Reporter
+    from dynaccel.core.kernels import Kernel
+    from dynaccel.verify.bench import Bench
 
 FALLS_SHORT = 1
 """The exit status when a check does not hold."""
@@ -80,25 +82,36 @@ def verify(ctx: click.Context, /, **options: Any) -> None:
     json_file: str | None = options["json_file"]
     if json_file not in {None, "-"}:
         _check_writable(Path(str(json_file)))
+    kernel: Kernel | None = None
     with terminal.TerminalReporter.current() as reporter:
         if options["here"]:
             _check_here(options)
-            with local_bench(reporter=reporter) as bench:
-                verification = run(bench, ratios=options["ratios"], parts=parts)
+            place = local_bench(reporter=reporter)
         else:
-            verification = _in_a_guest(options, parts, reporter)
+            kernel = kernels.resolve(options["kernel"])
+            words = ["--kernel", str(kernel.image), "--cpus", str(options["cpus"])]
+            words += ["--accelerator", options["accelerator"]]
+            place = guest_bench(words, reporter=reporter)
+        verification = _measure(place, options["ratios"], parts)
+    if kernel is not None:
+        verification.machine.update(manifest=asdict(kernel.manifest))
     _show(verification, json_file)
     ctx.exit(0 if verification.ok else FALLS_SHORT)
 
 
-def _in_a_guest(options: dict[str, Any], parts: Sequence[str], reporter: Reporter) -> Verification:
-    kernel = kernels.resolve(options["kernel"])
-    words = ["--kernel", str(kernel.image), "--cpus", str(options["cpus"])]
-    words += ["--accelerator", options["accelerator"]]
-    with guest_bench(words, reporter=reporter) as bench:
-        verification = run(bench, ratios=options["ratios"], parts=parts)
-    verification.machine.update(manifest=asdict(kernel.manifest))
-    return verification
+def _measure(
+    place: AbstractContextManager[Bench], ratios: Sequence[int], parts: Sequence[str]
+) -> Verification:
+    verifier: Verifier | None = None
+    try:
+        with place as bench:
+            verifier = Verifier(bench, ratios=ratios, parts=parts)
+            return verifier.run()
+    except StageError:
+        # A guest that dies is the end of it, but what was measured before may say why.
+        if verifier is not None and verifier.so_far().checks:
+            _show(verifier.so_far(), None)
+        raise
 
 
 def _check_here(options: dict[str, Any]) -> None:

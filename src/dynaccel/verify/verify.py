@@ -12,7 +12,7 @@ from dynaccel.core.errors import UserError
 from dynaccel.core.events import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from dynaccel.verify.bench import Bench
     from dynaccel.verify.check import Check
@@ -69,8 +69,8 @@ def chosen_parts(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for part in PARTS if not names or part in names)
 
 
-def run(bench: Bench, *, ratios: Sequence[int], parts: Sequence[str]) -> Verification:
-    """Measure the parts at the ratios.
+class Verifier:
+    """A verification on its way; what was measured so far stays when the guest dies.
 
     Args:
         bench: Where to measure; its ratio is 1 afterwards.
@@ -78,21 +78,44 @@ def run(bench: Bench, *, ratios: Sequence[int], parts: Sequence[str]) -> Verific
         parts: Names from :data:`PARTS`.
 
     Raises:
-        StageError: A probe failed or the guest ended.
+        StageError: The guest ended.
     """
-    started = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    checks = tuple(_measure(bench, ratios, parts))
-    bench.set_ratio(1)
-    bench.calibrate()
-    return Verification(
-        started=started, ratios=tuple(ratios), machine=bench.description(), checks=checks
-    )
 
+    def __init__(self, bench: Bench, *, ratios: Sequence[int], parts: Sequence[str]) -> None:
+        self._bench = bench
+        self._ratios = tuple(ratios)
+        self._parts = tuple(parts)
+        self._checks: list[Check] = []
+        self._started = datetime.now(tz=UTC).isoformat(timespec="seconds")
+        self._machine = bench.description()
 
-def _measure(bench: Bench, ratios: Sequence[int], parts: Sequence[str]) -> Iterator[Check]:
-    for number, part in enumerate(parts):
-        progress = Progress(stage="verify", done=number, total=len(parts), message=part)
-        bench.reporter.progress(progress)
-        bench.set_ratio(1)
-        yield from importlib.import_module(PARTS[part]).measure(bench, ratios)
-    bench.reporter.progress(Progress(stage="verify", done=len(parts), total=len(parts)))
+    def run(self) -> Verification:
+        """Measure everything.
+
+        Raises:
+            StageError: A probe failed or the guest ended.
+        """
+        reporter = self._bench.reporter
+        total = len(self._parts)
+        for number, part in enumerate(self._parts):
+            reporter.progress(Progress(stage="verify", done=number, total=total, message=part))
+            self._bench.set_ratio(1)
+            measure = importlib.import_module(PARTS[part]).measure
+            self._checks.extend(measure(self._bench, self._ratios))
+        reporter.progress(Progress(stage="verify", done=total, total=total))
+        self._bench.set_ratio(1)
+        self._bench.calibrate()
+        return self.so_far()
+
+    def so_far(self) -> Verification:
+        """Return what has been measured up to now."""
+        fineness = {
+            "counts_per_second": self._bench.counts_per_second,
+            "real_time_uncertainty": self._bench.real_uncertainty,
+        }
+        return Verification(
+            started=self._started,
+            ratios=self._ratios,
+            machine={**self._machine, **fineness},
+            checks=tuple(self._checks),
+        )
