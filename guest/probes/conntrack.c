@@ -3,15 +3,17 @@
  * conntrack gone ROUNDS SECONDS...: entries of the connection tracker that are
  * not refreshed, and when /proc/net/nf_conntrack lists them no longer.
  * conntrack countdown WINDOW_NS: how far the time left of an entry goes down in a
- * window of the guest's time. It is given as long as the kernel gives connections
- * of its own (nf_conntrack_tcp_timeout_established, 5 days).
+ * window of the guest's time: that of an idle TCP connection over the loopback
+ * device, to which the kernel gives 5 days.
  *
- * The entries are made by ctnetlink, which needs no rule and no traffic.
+ * The entries of "gone" are made by ctnetlink, which needs no rule and no traffic.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
@@ -20,8 +22,7 @@
 #define MAX_ENTRIES 16
 #define FIRST_PORT 40000
 #define LIST "/proc/net/nf_conntrack"
-#define ESTABLISHED_KNOB \
-	"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
+#define ALMOST_FIVE_DAYS (5 * 24 * 3600 - 3600)
 #define LIMIT_SEC 60
 
 static void put_tuple(struct request *request, int type, uint32_t from,
@@ -122,28 +123,121 @@ static void gone(int fd, int ratio, int rounds, int count, char **seconds)
 	}
 }
 
-/* The time left is whole seconds; its edges are looked for, not what it shows. */
-static struct moment edge(int ratio, long *left)
+static void put_number(struct request *request, int type, uint32_t number)
 {
-	long before = seconds_left(FIRST_PORT);
+	number = htonl(number);
+	request_put(request, type, &number, sizeof(number));
+}
 
-	while ((*left = seconds_left(FIRST_PORT)) == before)
+/* A message of nftables; those of a batch stand in a row in @batch. */
+static struct request *nft_begin(char **batch, int type, int flags)
+{
+	struct nfgenmsg family = { .nfgen_family = AF_INET };
+	struct request *request = (struct request *)*batch;
+
+	if (type == NFNL_MSG_BATCH_BEGIN || type == NFNL_MSG_BATCH_END) {
+		family.nfgen_family = AF_UNSPEC;
+		family.res_id = htons(NFNL_SUBSYS_NFTABLES);
+	} else {
+		type |= NFNL_SUBSYS_NFTABLES << 8;
+	}
+	request_begin(request, type, flags, &family, sizeof(family));
+	return request;
+}
+
+static void nft_end(char **batch, const struct request *request)
+{
+	*batch += NLMSG_ALIGN(request->header.nlmsg_len);
+}
+
+/* The kernel tracks connections only where a rule asks for their state. */
+static void track_all(int fd)
+{
+	static char room[6 * sizeof(struct request)];
+	struct rtattr *outer, *inner, *data;
+	struct request *request;
+	char answer[1024], *end = room;
+	struct nlmsghdr *header = (struct nlmsghdr *)answer;
+
+	nft_end(&end, nft_begin(&end, NFNL_MSG_BATCH_BEGIN, 0));
+	request = nft_begin(&end, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	request_text(request, NFTA_TABLE_NAME, "t");
+	nft_end(&end, request);
+	request = nft_begin(&end, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	request_text(request, NFTA_CHAIN_TABLE, "t");
+	request_text(request, NFTA_CHAIN_NAME, "c");
+	outer = nest_begin(request, NFTA_CHAIN_HOOK);
+	put_number(request, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
+	put_number(request, NFTA_HOOK_PRIORITY, 0);
+	nest_end(request, outer);
+	request_text(request, NFTA_CHAIN_TYPE, "filter");
+	nft_end(&end, request);
+	request = nft_begin(&end, NFT_MSG_NEWRULE,
+			    NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK);
+	request_text(request, NFTA_RULE_TABLE, "t");
+	request_text(request, NFTA_RULE_CHAIN, "c");
+	outer = nest_begin(request, NFTA_RULE_EXPRESSIONS);
+	inner = nest_begin(request, NFTA_LIST_ELEM);
+	request_text(request, NFTA_EXPR_NAME, "ct");
+	data = nest_begin(request, NFTA_EXPR_DATA);
+	put_number(request, NFTA_CT_DREG, NFT_REG_1);
+	put_number(request, NFTA_CT_KEY, NFT_CT_STATE);
+	nest_end(request, data);
+	nest_end(request, inner);
+	nest_end(request, outer);
+	nft_end(&end, request);
+	nft_end(&end, nft_begin(&end, NFNL_MSG_BATCH_END, 0));
+
+	must(send(fd, room, end - room, 0) == end - room, "sending rules");
+	must(recv(fd, answer, sizeof(answer), 0) > 0, "answer to rules");
+	errno = -((struct nlmsgerr *)NLMSG_DATA(header))->error;
+	must(header->nlmsg_type == NLMSG_ERROR && !errno, "tracking connections");
+}
+
+/* Returns the port that an idle connection comes from; it lasts as we do. */
+static uint16_t connect_to_self(void)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(here);
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+	int connected = socket(AF_INET, SOCK_STREAM, 0);
+
+	must(!bind(listening, (struct sockaddr *)&here, size) &&
+	     !listen(listening, 1) &&
+	     !getsockname(listening, (struct sockaddr *)&here, &size) &&
+	     !connect(connected, (struct sockaddr *)&here, size) &&
+	     accept(listening, NULL, NULL) >= 0 &&
+	     !getsockname(connected, (struct sockaddr *)&here, &size),
+	     "a connection");
+	return ntohs(here.sin_port);
+}
+
+/* The time left is whole seconds; its edges are looked for, not what it shows. */
+static struct moment edge(uint16_t port, int ratio, long *left)
+{
+	long before = seconds_left(port);
+
+	while ((*left = seconds_left(port)) == before)
 		look_again(ratio);
 	return moment();
 }
 
 static void countdown(int fd, int ratio, int64_t window_ns)
 {
-	int seconds = read_number(ESTABLISHED_KNOB);
 	struct moment start, end;
 	long first, last;
+	uint16_t port;
 
-	add_entry(fd, FIRST_PORT, seconds);
+	track_all(fd);
+	port = connect_to_self();
 	limit_real(ratio, LIMIT_SEC);
-	start = edge(ratio, &first);
+	start = edge(port, ratio, &first);
 	sleep_virtual(window_ns);
-	end = edge(ratio, &last);
-	must(first > last && last > 0, "an entry of %d s counts down", seconds);
+	end = edge(port, ratio, &last);
+	errno = ERANGE;
+	must(first > last && first > ALMOST_FIVE_DAYS,
+	     "a connection is tracked for %ld s, then %ld", first, last);
 	report("conntrack-countdown", (first - last) * NSEC_PER_SEC, start, end);
 }
 
