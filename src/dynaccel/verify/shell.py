@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
+import signal
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +36,8 @@ class Shell:
     """Commands go in at one end, each with a mark that the shell prints when it is done.
 
     Args:
-        child: A POSIX shell that reads commands from its standard input.
+        child: A POSIX shell that reads commands from its standard input; the leader of a process
+            group, as :func:`dynaccel.host.process.start` makes it.
     """
 
     def __init__(self, child: Popen[bytes]) -> None:
@@ -77,7 +80,9 @@ class Shell:
 
         def give_up() -> None:
             over.set()
-            self._child.kill()
+            # With all that it started: who holds its output open would be waited for.
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
 
         timer = threading.Timer(limit_seconds, give_up)
         timer.start()

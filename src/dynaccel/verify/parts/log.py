@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 PART = "log"
 COMPLAINT = re.compile(
-    r"stall|lockup|\bhung\b|blocked for more than|unstable|\bWARNING\b|\bBUG\b|clock skew|Time went"
+    r"\bstall|lockup|\bhung\b|blocked for more than|unstable|\bWARNING\b|\bBUG\b"
+    r"|clock skew|Time went"
 )
 SHOWN = 3
 """Lines that a note quotes."""
