@@ -72,12 +72,12 @@ static void print_outcome(const struct job *job)
 	printf("{\"wait\": \"%s\", \"mechanism\": \"%s\", \"outcome\": \"%s\", \"why\": \"%s\", "
 	       "\"asked_ns\": %lld, \"virtual_ns\": %lld, \"early_ns\": %lld, "
 	       "\"tick_late_ns\": %lld, \"steps\": %d, \"absolute\": %s, "
-	       "\"begin_monotonic_ns\": %lld, \"begin_counts\": %llu, \"end_counts\": %llu}\n",
+	       "\"begin_monotonic_ns\": %lld, \"end_monotonic_ns\": %lld, \"begin_counts\": %llu, \"end_counts\": %llu}\n",
 	       job->wait->name, job->wait->mechanism, names[job->outcome], job->why,
 	       (long long)job->ns, (long long)(job->end_ns - job->begin_ns),
 	       (long long)job->early_ns, (long long)job->tick_late_ns, job->steps,
 	       job->wait->absolute ? "true" : "false",
-	       (long long)job->begin_monotonic_ns,
+	       (long long)job->begin_monotonic_ns, (long long)job->end_monotonic_ns,
 	       (unsigned long long)job->begin_counts,
 	       (unsigned long long)job->end_counts);
 }
@@ -135,6 +135,7 @@ void end(struct job *job)
 {
 	job->end_ns = now(job->wait->clock);
 	job->end_counts = counter();
+	job->end_monotonic_ns = now(CLOCK_MONOTONIC);
 }
 
 bool refused(int error)
@@ -144,7 +145,8 @@ bool refused(int error)
 
 void stop(struct job *job, enum outcome outcome, const char *what)
 {
-	snprintf(job->why, sizeof(job->why), "%s: %s", what, strerror(errno));
+	snprintf(job->why, sizeof(job->why), "%s%s%s", what, errno ? ": " : "",
+		 errno ? strerror(errno) : "");
 	job->outcome = outcome;
 	if (!begun)
 		atomic_fetch_add(&shared->ready, 1);
@@ -236,7 +238,8 @@ static int start_hogs(pid_t *hogs)
 static int follow_plan(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };
-	int64_t real_us = 0, due;
+	int64_t real_us = 0, due, monotonic_ns;
+	uint64_t counts;
 
 	/*
 	 * While a change from a high ratio is late much virtual time passes, so
@@ -254,9 +257,10 @@ static int follow_plan(void)
 			return -1;
 		}
 		atomic_store(&shared->ratio, plan[i].ratio);
-		printf("{\"change\": %d, \"monotonic_ns\": %lld, ", plan[i].ratio,
-		       (long long)now(CLOCK_MONOTONIC));
-		printf("\"counts\": %llu}\n", (unsigned long long)counter());
+		monotonic_ns = now(CLOCK_MONOTONIC);
+		counts = counter();
+		printf("{\"change\": %d, \"monotonic_ns\": %lld, \"counts\": %llu}\n",
+		       plan[i].ratio, (long long)monotonic_ns, (unsigned long long)counts);
 	}
 	return 0;
 }

@@ -56,7 +56,8 @@ enum outcome { RUNNING, DONE, SKIPPED, FAILED };
  * @start:		when it shall begin, after the start of the plan
  * @stop:		when it shall end
  * @begin_ns:		by the clock of the wait, before the call
- * @begin_monotonic_ns: the same moment on CLOCK_MONOTONIC
+ * @begin_monotonic_ns: by CLOCK_MONOTONIC, next to @begin_counts
+ * @end_monotonic_ns:	by CLOCK_MONOTONIC, next to @end_counts
  * @end_ns:		by the clock of the wait, after the call
  * @begin_counts:	counter() before the call
  * @end_counts:		counter() after the call
@@ -70,7 +71,7 @@ enum outcome { RUNNING, DONE, SKIPPED, FAILED };
 struct job {
 	const struct wait *wait;
 	int64_t ns, start, stop;
-	int64_t begin_ns, begin_monotonic_ns, end_ns;
+	int64_t begin_ns, end_ns, begin_monotonic_ns, end_monotonic_ns;
 	uint64_t begin_counts, end_counts;
 	int64_t early_ns, tick_late_ns;
 	int steps;

@@ -136,12 +136,11 @@ def _wait_of(
     change: Mapping[str, Any] | None,
     real_seconds: Callable[[int], float],
 ) -> Wait:
-    virtual_ns, counts = record["virtual_ns"], record["end_counts"] - record["begin_counts"]
-    left_ns = record["asked_ns"]
+    since_ns, counts = record["begin_monotonic_ns"], record["begin_counts"]
+    due_ns = since_ns + record["asked_ns"]
     if change is not None:
-        before_ns = change["monotonic_ns"] - record["begin_monotonic_ns"]
-        virtual_ns, left_ns = virtual_ns - before_ns, left_ns - before_ns
-        counts = record["end_counts"] - change["counts"]
+        since_ns, counts = change["monotonic_ns"], change["counts"]
+    virtual_ns, counts = record["end_monotonic_ns"] - since_ns, record["end_counts"] - counts
     # A part of it can have been early though the whole was not.
     late_ns = -record["early_ns"] or record["virtual_ns"] - record["asked_ns"]
     if record["mechanism"] == "wheel" and late_ns < 0:
@@ -158,7 +157,7 @@ def _wait_of(
         steps=record["steps"],
         absolute=record["absolute"],
         reached=virtual_ns / 1e9 / real_seconds(counts) if counts > 0 else None,
-        missed=left_ns <= 0,
+        missed=due_ns <= since_ns,
     )
 
 
@@ -231,7 +230,7 @@ def judge(part: str, label: str, name: str, rounds: Sequence[Round], base: Base)
         return Check(part=part, name=label, ratio=ratio, ok=skipped, note=note)
     judged = [one for one in done if not one.waits[name].missed or one.late_us(name) < 0]
     if not judged:
-        note = "in no round it was still waiting when the ratio changed"
+        note = "the host is too busy: it never still waited when the ratio changed at last"
         return Check(part=part, name=label, ratio=ratio, ok=False, note=note)
     # Of early ones the earliest, else the one that was least late.
     one = min(judged, key=lambda one: one.late_us(name))
