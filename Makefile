@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ \#]*\).*/\1/p' packages.txt)
 
-.PHONY: demo test check unit setup packages kernel bench clean
+.PHONY: demo test check unit setup packages kernel bench selftests cost clean
 
 demo: setup kernel
 	@$(BIN)/python demo/demo.py
@@ -42,6 +42,11 @@ kernel: setup
 
 bench: setup kernel
 	$(BIN)/python benchmarks/bench.py
+
+# The kernel's own tests of time (an hour), and what the patch costs at ratio 1 (minutes).
+selftests cost: setup kernel
+	$(BIN)/dynaccel kernel build --no-patch
+	$(BIN)/python benchmarks/$@.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
 
+from common import machine, unpatched_kernel
 from dynaccel.host import kernels, process
 from dynaccel.verify.probes import probe
 
@@ -149,27 +148,6 @@ def microseconds(run: Run, name: str) -> float:
     return net(run, name) / run.counts_per_second * 1e6
 
 
-def unpatched_kernel(reference: str | None) -> Kernel:
-    """Return the kernel that was asked for, else the newest unpatched one."""
-    if reference is not None:
-        return kernels.resolve(reference)
-    for kernel in kernels.installed():
-        if not kernel.manifest.accelerated:
-            return kernel
-    raise SystemExit("build one first: dynaccel kernel build --no-patch")
-
-
-def machine() -> str:
-    """Say where and when this was measured."""
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    qemu = process.run(["qemu-system-x86_64", "--version"]).text.splitlines()[0]
-    load = Path("/proc/loadavg").read_text().split()[0]
-    return (
-        f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC, {model[1] if model else 'unknown CPU'},"
-        f" load {load} at the start, {qemu}, TCG, one CPU"
-    )
-
-
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -178,7 +156,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=6, help="pairs of boots in real time")
     options = parser.parse_args(words)
     base, ours = unpatched_kernel(options.unpatched), kernels.resolve(options.patched)
-    print(f"{machine()}; kernels {base.short_id} and {ours.short_id}\n", flush=True)
+    print(f"{machine()}, one CPU; kernels {base.short_id} and {ours.short_id}\n", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         image = initramfs(Path(scratch))
         print("\n".join(counted(base, ours, image)) + "\n", flush=True)
