@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import statistics
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -125,6 +127,23 @@ def differences(record: Path, cases: Sequence[Case]) -> list[str]:
     return found
 
 
+def lateness(record: Path) -> str:
+    """Return how late, in real time, the timers of ``set-timer-lat`` were at each ratio."""
+    known = latest(record)
+    parts = []
+    for column in [UNPATCHED, *(f"{ratio}" for ratio in RATIOS)]:
+        line = known.get(("timers: set-timer-lat", column))
+        found = re.findall(r"max latency: +(\d+) ns", line["text"]) if line else []
+        if found:
+            ratio = 1 if column == UNPATCHED else int(column)
+            real_us = sorted(int(ns) / ratio / 1000 for ns in found)
+            parts.append(
+                f"{column}: {statistics.median(real_us):.0f} µs"
+                f" ({real_us[0]:.0f} to {real_us[-1]:.0f})"
+            )
+    return f"set-timer-lat, the largest lateness of each of its timers: {', '.join(parts)}"
+
+
 def main() -> None:
     """Run what was asked for and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -162,7 +181,7 @@ def main() -> None:
             ]:
                 done.result()
     print(f"{machine()}\n\n{table(options.record, cases)}")
-    print("\n".join(["", *differences(options.record, cases)]))
+    print("\n".join(["", *differences(options.record, cases), "", lateness(options.record)]))
 
 
 if __name__ == "__main__":
