@@ -161,6 +161,13 @@ def test_the_timer_wheel_may_round_up() -> None:
     assert "24.5 real ms" in late.note
 
 
+def test_the_timer_wheel_may_round_up_each_step() -> None:
+    # Four times 12.5 s, 3125 jiffies, each rounded up to 64 of them.
+    window_us = 4 * (64 + 100) * 4000 / 100
+    assert judged(made(record(mechanism="wheel", steps=4, late_us=window_us + 3900))).ok
+    assert not judged(made(record(mechanism="wheel", steps=4, late_us=window_us + 4100))).ok
+
+
 def test_the_timer_wheel_may_not_be_early() -> None:
     check = judged(made(record(mechanism="wheel", late_us=-3000)))
     assert not check.ok

@@ -197,9 +197,9 @@ def wheel_grain(jiffies: int) -> int:
 def wheel_window_us(wait: Wait, ratios: Sequence[int], tick_ns: int) -> float:
     """Return how late the timer wheel may end a wait, in real microseconds.
 
-    Its grain is virtual. To that comes a tick of real time, by which jiffies lag on a busy CPU; so
-    the wait can also reach the level above. What a wait in several steps lost at an earlier ratio
-    counts at the last one.
+    Its grain is virtual. To that comes a tick of real time, until one finds that the wait is over
+    (on a busy CPU jiffies lag by that much); so the wait can also reach the level above. What a
+    wait in several steps lost at an earlier ratio counts at the last one.
     """
     lag = max(ratios) if wait.steps > 1 else ratios[-1]
     jiffies = -(-wait.asked_ns // wait.steps // tick_ns)
@@ -261,7 +261,8 @@ def bar_us(one: Round, name: str, base: Base) -> float:
     stretch = 1 if wait.absolute else max(one.ratios) / one.ratios[-1]
     if wait.mechanism == "wheel":
         # What the wheel rounds at ratio 1 says nothing about another ratio.
-        return wheel_window_us(wait, one.ratios, one.tick_ns) + base.noise_us * stretch
+        noise_us = base.noise_us * wait.steps * stretch
+        return wheel_window_us(wait, one.ratios, one.tick_ns) + noise_us
     bar = max(MAX_LATE * base.late_us.get(name, 0.0), base.noise_us) * stretch
     return max(bar, base.program_us) if wait.mechanism == "program" else bar
 
