@@ -76,34 +76,9 @@ static int64_t by_schedstat(void)
 	return strtoll(text, NULL, 10);
 }
 
-/* Columns of /proc/stat: user nice system idle iowait irq softirq steal. */
-static int64_t stat_of(long cpu, int idle)
-{
-	static char text[16384];
-	int64_t sum = 0;
-	char name[32], *field;
-
-	if (read_text("/proc/stat", text, sizeof(text)))
-		return -1;
-	snprintf(name, sizeof(name), "cpu%ld ", cpu);
-	field = strstr(text, name);
-	if (!field) {
-		errno = ENOENT;
-		return -1;
-	}
-	field += strlen(name);
-	for (int column = 0; column < 8; column++) {
-		int64_t ticks = strtoll(field, &field, 10);
-
-		if ((column == 3 || column == 4) == idle)
-			sum += ticks;
-	}
-	return sum * user_tick_ns();
-}
-
 static int64_t by_stat_busy(void)
 {
-	return stat_of(last_cpu(), 0);
+	return stat_ns(last_cpu(), STAT_ALL & ~STAT_IDLE);
 }
 
 static int64_t by_stat_idle(void)
@@ -112,7 +87,7 @@ static int64_t by_stat_idle(void)
 		errno = ENODEV;
 		return -1;
 	}
-	return stat_of(0, 1);
+	return stat_ns(0, STAT_IDLE);
 }
 
 static int64_t by_group(void)
@@ -159,22 +134,17 @@ static void read_all(struct reading *readings)
 int main(int argc, char **argv)
 {
 	const uint64_t counts = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000000;
-	const uint64_t gap = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX;
+	struct looks looks = { .gap = argc > 2 ? strtoull(argv[2], NULL, 10) : UINT64_MAX };
 	struct reading begin[SOURCES], end[SOURCES];
-	uint64_t start, last, stolen = 0;
+	uint64_t start;
 
 	if (group_make(&group) || group_enter(group.path))
 		group_error = errno;
 	pin(last_cpu());
 	read_all(begin);
-	start = last = counter();
-	while (last - start < counts) {
-		uint64_t count = counter();
-
-		if (count - last > gap)
-			stolen += count - last;
-		last = count;
-	}
+	start = counter();
+	while (look_at_counter(&looks) - start < counts)
+		;
 	read_all(end);
 	group_remove(&group);
 	for (size_t i = 0; i < SOURCES; i++) {
@@ -185,7 +155,7 @@ int main(int argc, char **argv)
 			printf(", \"used_ns\": %lld, \"wall_ns\": %lld, \"counts\": %llu, \"stolen_counts\": %llu}\n",
 			       (long long)(end[i].ns - begin[i].ns),
 			       (long long)(end[i].wall_ns - begin[i].wall_ns),
-			       (unsigned long long)(last - start), (unsigned long long)stolen);
+			       (unsigned long long)(looks.last - start), (unsigned long long)looks.stolen);
 	}
 	return 0;
 }

@@ -88,29 +88,25 @@ static const struct {
 static int measure(size_t which, int64_t ns, uint64_t counts, uint64_t gap)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	uint64_t start, last, stolen = 0;
+	struct looks looks = { .gap = gap };
+	uint64_t start;
 	int64_t before;
 
 	if (timers[which].from_start)
 		ns = (ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC * NSEC_PER_SEC;
 	sigaction(timers[which].signal, &action, NULL);
 	before = timers[which].from_start ? 0 : now(CLOCK_PROCESS_CPUTIME_ID);
-	start = last = counter();
+	start = counter();
 	if (timers[which].arm(ns)) {
 		perror(timers[which].name);
 		return 1;
 	}
-	while (!fired && last - start < counts) {
-		uint64_t count = counter();
-
-		if (count - last > gap)
-			stolen += count - last;
-		last = count;
-	}
+	while (!fired && look_at_counter(&looks) - start < counts)
+		;
 	printf("{\"name\": \"%s\", \"asked_ns\": %lld, \"used_ns\": %lld, \"fired\": %d, \"counts\": %llu, \"stolen_counts\": %llu}\n",
 	       timers[which].name, (long long)ns, (long long)(used_ns - before), (int)fired,
-	       (unsigned long long)((fired ? ended : last) - start),
-	       (unsigned long long)stolen);
+	       (unsigned long long)((fired ? ended : looks.last) - start),
+	       (unsigned long long)looks.stolen);
 	fflush(stdout);
 	return 0;
 }

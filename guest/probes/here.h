@@ -72,4 +72,51 @@ static inline void nap_real(int64_t real_ns, int64_t ratio)
 	nanosleep(&time, NULL);
 }
 
+/* Columns of a CPU in /proc/stat. */
+#define STAT_ALL 0xffu
+#define STAT_IDLE 0x18u /* idle, iowait; the others: user nice system irq softirq steal */
+
+/* The sum of these columns in ns, with the grain of USER_HZ; -1 where there is no such CPU. */
+static inline int64_t stat_ns(long cpu, unsigned int columns)
+{
+	static char text[16384];
+	char name[32], *field;
+	int64_t sum = 0;
+
+	if (read_text("/proc/stat", text, sizeof(text)))
+		return -1;
+	snprintf(name, sizeof(name), "cpu%ld ", cpu);
+	field = strstr(text, name);
+	if (!field) {
+		errno = ENOENT;
+		return -1;
+	}
+	field += strlen(name);
+	for (int column = 0; column < 8; column++) {
+		int64_t ticks = strtoll(field, &field, 10);
+
+		if (columns & 1u << column)
+			sum += ticks;
+	}
+	return sum * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
+}
+
+/*
+ * For a thread that computes and looks at the counter: a gap between two looks
+ * that no guest makes is time that the host kept the CPU for other work.
+ */
+struct looks {
+	uint64_t last, gap, stolen;
+};
+
+static inline uint64_t look_at_counter(struct looks *looks)
+{
+	uint64_t count = counter();
+
+	if (looks->last && count - looks->last > looks->gap)
+		looks->stolen += count - looks->last;
+	looks->last = count;
+	return count;
+}
+
 #endif /* DYNACCEL_HERE_H */

@@ -287,25 +287,16 @@ static void measure_namespaced(uint64_t counts, int begun)
 			       NSEC_PER_SEC);
 }
 
-/*
- * A gap between two looks at the counter that no guest makes: the host had
- * other work, and the ticks of that time are lost on any kernel.
- */
 static void *spin(void *cpu)
 {
-	uint64_t last = counter();
+	struct looks looks = { .gap = gap_counts };
 
 	pin((long)cpu);
 	for (;;) {
-		uint64_t count;
-
 		for (int i = 0; i < LOOK_EVERY; i++)
 			__asm__ volatile("" ::: "memory");
-		count = counter();
-
-		if (count - last > gap_counts)
-			atomic_fetch_add(&stolen, count - last);
-		last = count;
+		look_at_counter(&looks);
+		atomic_store(&stolen, looks.stolen);
 	}
 	return NULL;
 }

@@ -115,26 +115,11 @@ static int read_uptime(long unused, struct sample *sample)
 		       low, sample);
 }
 
-/* The sum of all times of a CPU: user, nice, system, idle ... without guest's. */
 static int read_stat(long cpu, struct sample *sample)
 {
-	static char text[16384];
-	char name[32], *line;
-	int64_t sum = 0;
 	uint64_t low = counter();
 
-	if (read_text("/proc/stat", text, sizeof(text)))
-		return -1;
-	snprintf(name, sizeof(name), "cpu%ld ", cpu);
-	line = strstr(text, name);
-	if (!line) {
-		errno = ENOENT;
-		return -1;
-	}
-	line += strlen(name);
-	for (int column = 0; column < 8; column++)
-		sum += strtoll(line, &line, 10);
-	return sampled(sum * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK)), low, sample);
+	return sampled(stat_ns(cpu, STAT_ALL), low, sample);
 }
 
 static int read_mtime(long unused, struct sample *sample)
