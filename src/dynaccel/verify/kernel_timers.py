@@ -41,8 +41,8 @@ class Witness:
             wheel that goes off in turn.
         slack_seconds: Virtual time that the timer's user adds to it.
         early_seconds: Virtual time that the timer's user takes off.
-        counted: It waits by comparing jiffies, without a timer that rounds up: in any Linux it
-            counts from the last tick.
+        counted: It compares jiffies with those at which it began, whatever timer makes it look: in
+            any Linux it counts from the last tick.
         steady: It is no wait but a rate, off to either side by what it takes to look.
         by_distance: Whether each time that was asked for is a check of its own.
     """
@@ -76,11 +76,13 @@ WITNESSES: Mapping[str, Witness] = {
     "neighbour-stale": Witness(label="neighbour REACHABLE to STALE"),
     # net/ipv6/addrconf.c looks each 120 s and when one is due (ADDR_CHECK_FREQUENCY), takes off
     # HZ/50 (ADDRCONF_TIMER_FUZZ_MINUS), and rounds up by HZ/4 or to HZ (ADDRCONF_TIMER_FUZZ_MAX).
+    # The age of an address is told by the jiffies at which it was added.
     "address": Witness(
         label="IPv6 address valid",
         timers=lambda asked: (min(asked, 120.0),),
         slack_seconds=1.25,
         early_seconds=0.02,
+        counted=True,
         by_distance=True,
     ),
     **{
