@@ -212,6 +212,22 @@ static __always_inline u64 dynaccel_tick_nsec(void)
 }
 
 /**
+ * dynaccel_periods - how many periods of a quota of CPU time to take as one
+ * @period_ns:	the period in virtual nanoseconds
+ *
+ * What a task used up is seen in the tick. Periods of which many pass in a tick
+ * would be refilled one by one at a rate that no interrupt can keep up with.
+ *
+ * Return: as many as fit into a tick, at least 1; 1 at ratio 1.
+ */
+static __always_inline u32 dynaccel_periods(s64 period_ns)
+{
+	if (dynaccel_ratio() == 1)
+		return 1;
+	return max_t(u64, div64_u64(dynaccel_tick_nsec(), period_ns), 1);
+}
+
+/**
  * dynaccel_idle_grain - how close the timer-wheel events of an idle CPU may be
  *
  * A busy CPU looks at its timer wheel in each tick, which is N jiffies apart. An

@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/preempt.h>
 #include <linux/sched/clock.h>
 
 #include "dynaccel_internal.h"
