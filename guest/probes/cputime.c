@@ -122,12 +122,13 @@ static const struct {
 
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
 
-static void read_all(struct reading *readings)
+static void read_all(struct reading *readings, struct looks *looks)
 {
 	for (size_t i = 0; i < SOURCES; i++) {
 		readings[i].ns = sources[i].read();
 		readings[i].error = readings[i].ns < 0 ? errno : 0;
 		readings[i].wall_ns = now(CLOCK_MONOTONIC);
+		look_at_counter(looks);
 	}
 }
 
@@ -141,11 +142,11 @@ int main(int argc, char **argv)
 	if (group_make(&group) || group_enter(group.path))
 		group_error = errno;
 	pin(last_cpu());
-	read_all(begin);
+	read_all(begin, &looks);
 	start = counter();
 	while (look_at_counter(&looks) - start < counts)
 		;
-	read_all(end);
+	read_all(end, &looks);
 	group_remove(&group);
 	for (size_t i = 0; i < SOURCES; i++) {
 		printf("{\"name\": \"%s\", \"kind\": \"%s\"", sources[i].name, sources[i].kind);
