@@ -191,7 +191,9 @@ def failing(*changed: tuple[int, dict[str, Any]]) -> set[str]:
     for number, fields in changed:
         records[number] = {**records[number], **fields}
     checks = judge_pressure(records, ratio=100, tick_seconds=TICK, real_seconds=real_seconds)
-    return {one.check.name for one in checks if not one.check.ok}
+    wrong = [one.check for one in checks if not one.check.ok]
+    assert all(("psi.c" in one.note) is ("pressure" in one.name) for one in wrong)
+    return {one.name for one in wrong}
 
 
 def test_averages_that_follow_are_right() -> None:

@@ -20,6 +20,7 @@ LOAD_PERIOD_SECONDS = 5.0
 """The load of one minute is taken every 5 s (include/linux/sched/loadavg.h)."""
 LOAD_BELOW, LOAD_ABOVE = 0.3, 0.6
 """Tasks of the guest that run beside the hogs, and hogs that are being started."""
+LOAD_SOURCE = "calc_global_load() in kernel/sched/loadavg.c"
 PRESSURE_SECONDS = 10.0
 PRESSURE_PERIOD_SECONDS = 2.0
 """avg10 is renewed every 2 s (PSI_FREQ, kernel/sched/psi.c)."""
@@ -60,6 +61,8 @@ def judge_pressure(
     )  # fmt: skip
 
     def check(name: str, note: str, *, ok: bool, ends: tuple[Record, Record]) -> Judged:
+        if not ok:
+            note += f": look at {'kernel/sched/psi.c' if 'press' in name else LOAD_SOURCE}"
         reached = _seconds(*ends) / real_seconds(ends[1]["counts"] - ends[0]["counts"])
         error = reached / ratio - 1
         return Judged(
