@@ -16,10 +16,10 @@ RATIO = 100
     [
         ("fine", 50.0, 0.0, True),
         ("fine", 49.0, 0.0, True),
-        ("fine", 48.0, 0.0, False),
+        ("fine", 47.0, 0.0, False),
         ("fine", 0.5, 0.0, False),  # counted in real time
         ("fine", 0.5, 0.4, False),  # and no busy host explains that
-        ("fine", 52.0, 0.0, False),
+        ("fine", 53.0, 0.0, False),
         ("tick", 49.0, 0.0, True),
         ("tick", 30.0, 0.0, False),
         ("tick", 30.0, 0.2, True),

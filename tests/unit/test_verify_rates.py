@@ -42,7 +42,7 @@ def judge(*records: Any, ratio: int = 100) -> dict[str, Any]:
         ("tick", 200.5, True),  # one tick of 0.4 virtual s may be missing at either end
         ("tick", 200.7, False),
         ("cpu", 195.0, True),
-        ("cpu", 190.0, False),
+        ("cpu", 188.0, False),
         ("cpu", 2.0, False),
     ],
 )

@@ -21,6 +21,7 @@ from subprocess import PIPE, TimeoutExpired  # noqa: TID251  (the door is host.p
 from typing import IO, TYPE_CHECKING, Any
 
 from dynaccel.core.errors import DynaccelError, MissingError, StageError, UserError
+from dynaccel.core.units import RATIO_MAX
 from dynaccel.host import process
 from dynaccel.verify import probes
 from dynaccel.verify.clocks import ClockProbe, Stamp, frequency
@@ -68,6 +69,7 @@ class Bench:
         self.local = local
         self._shell = shell
         self._programs: dict[str, str] = {}
+        self._ratio = RATIO_MAX
         where = "mktemp -d /dev/shm/dynaccel.XXXXXX"
         self._directory = self._line(where, limit_seconds=START_SECONDS)
         self.cpus = int(self._line("getconf _NPROCESSORS_ONLN"))
@@ -98,7 +100,9 @@ class Bench:
             StageError: It failed, did not end in time, or the guest ended.
         """
         errors = f"{self._directory}/stderr" if hasattr(self, "_directory") else "/dev/null"
-        done = self._shell.run(f"exec 2>{errors}\n{script}", limit_seconds=limit_seconds)
+        # On the machine itself this program's own time-outs run in virtual time.
+        limit = limit_seconds * (self._ratio if self.local else 1)
+        done = self._shell.run(f"exec 2>{errors}\n{script}", limit_seconds=limit)
         if done.status != 0:
             said = self._shell.run(f"cat {errors}", limit_seconds=COMMAND_SECONDS).output
             raise StageError(
@@ -137,7 +141,9 @@ class Bench:
         Raises:
             StageError: The kernel refuses, or the guest ended.
         """
+        self._ratio = max(self._ratio, ratio)
         told = self._line(f"echo {ratio} >{CONTROL} && cat {CONTROL}")
+        self._ratio = ratio
         if told != f"{ratio}":
             raise StageError(f"the kernel was asked for the ratio {ratio} and says {told}")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynaccel.verify.check import Check
 from dynaccel.verify.parts import shares
+from dynaccel.verify.parts.rates import CPU_BAR
 from dynaccel.verify.rounds import Judged, best
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ WINDOW_SECONDS = 0.5
 TIMER_SECONDS = 0.3
 LOST_SECONDS = 6.0
 """Real time after which a timer counts as lost; RLIMIT_CPU alone takes a second at ratio 1."""
-BAR = 0.03
-"""What the kernel itself does on that CPU; see the part ``clocks``."""
 USER_TICK_SECONDS = 0.01
 """Virtual time: the unit of times() and /proc (USER_HZ is 100 on every architecture we know)."""
 BY_CLOCK = ("timer_create",)
@@ -103,11 +102,11 @@ def judge_used(record: Record, *, ratio: int, tick_seconds: float, stolen_second
         )  # fmt: skip
     wall = record["wall_ns"] / 1e9
     found = record["used_ns"] / 1e9 / wall
-    allowed = BAR + USER_TICK_SECONDS / wall
+    allowed = CPU_BAR + USER_TICK_SECONDS / wall
     notes = []
     if record["kind"] != "fine":
         allowed += (tick_seconds + stolen_seconds) * ratio / wall
-        if stolen_seconds * ratio / wall > BAR:
+        if stolen_seconds * ratio / wall > CPU_BAR:
             notes.append(f"the host kept the CPU for {stolen_seconds * ratio / wall:.0%}")
     ok = abs(found - 1) <= allowed
     if not ok:
