@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -35,7 +36,7 @@
 
 static timer_t timer;
 static int *word;
-static int ask[2], answer[2];
+static int ask[2], answer[2], sockets[2];
 
 static void fail(const char *what)
 {
@@ -225,6 +226,24 @@ static void tick_gaps(double *gaps, long number)
 	}
 }
 
+/* A socket waits by schedule_timeout(), that is on the timer wheel. */
+static void socket_switch(void)
+{
+	char byte = 0;
+
+	if (write(sockets[0], &byte, 1) != 1 || read(sockets[0], &byte, 1) != 1)
+		fail("socket");
+}
+
+static void socket_partner(void)
+{
+	char byte;
+
+	while (read(sockets[1], &byte, 1) == 1)
+		if (write(sockets[1], &byte, 1) != 1)
+			break;
+}
+
 static const struct benchmark {
 	const char *name;
 	void (*operation)(void);
@@ -245,6 +264,7 @@ static const struct benchmark {
 	{ "nanosleep of 1 ns", shortest_sleep, NULL },
 	{ "pipe, there and back", pipe_switch, pipe_partner },
 	{ "futex with time-out, there and back", futex_switch, futex_partner },
+	{ "socket with time-out, there and back", socket_switch, socket_partner },
 };
 
 static void measure(const struct benchmark *benchmark, double *counts,
@@ -281,6 +301,7 @@ int main(int argc, char **argv)
 {
 	const long rounds = argc > 1 ? atol(argv[1]) : 101;
 	const long batch = argc > 2 ? atol(argv[2]) : 100;
+	const struct timeval limit = { .tv_sec = 10 };
 	struct sigevent ignored = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
 	double *counts;
 	cpu_set_t one;
@@ -295,6 +316,9 @@ int main(int argc, char **argv)
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	if (!counts || word == MAP_FAILED || pipe(ask) || pipe(answer) ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ||
+	    setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
+	    setsockopt(sockets[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
 	    sched_setaffinity(0, sizeof(one), &one) ||
 	    prctl(PR_SET_TIMERSLACK, 1) ||
 	    signal(SIGRTMIN, SIG_IGN) == SIG_ERR ||
