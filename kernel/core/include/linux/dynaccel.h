@@ -228,6 +228,20 @@ static __always_inline u32 dynaccel_periods(s64 period_ns)
 }
 
 /**
+ * dynaccel_refills - how many quotas to hand out for periods that have passed
+ * @periods:	how many have passed
+ *
+ * Linux hands out one, for it can be late by few; in accelerated time an
+ * interrupt that comes a little late is late by many.
+ *
+ * Return: @periods; 1 at ratio 1.
+ */
+static __always_inline u32 dynaccel_refills(u32 periods)
+{
+	return dynaccel_ratio() == 1 ? 1 : periods;
+}
+
+/**
  * dynaccel_idle_grain - how close the timer-wheel events of an idle CPU may be
  *
  * A busy CPU looks at its timer wheel in each tick, which is N jiffies apart. An
