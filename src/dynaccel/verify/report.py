@@ -28,7 +28,8 @@ def table(verification: Verification, *, plain: bool) -> Table:
     """
     result = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
     result.add_column("part", no_wrap=True)
-    result.add_column("clock or wait", no_wrap=True)
+    # On a narrow terminal names are folded, not figures.
+    result.add_column("clock or wait", no_wrap=plain, overflow="fold")
     for name in _COLUMNS:
         result.add_column(name, justify="right", no_wrap=True)
     result.add_column("verdict", no_wrap=True)
