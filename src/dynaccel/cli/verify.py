@@ -144,6 +144,7 @@ def _show(verification: Verification, json_file: str | None) -> None:
     stream = sys.stderr if to_stdout else sys.stdout
     plain = not stream.isatty()
     console = Console(file=stream, width=PLAIN_WIDTH if plain else None, highlight=False)
+    console.width = max(console.width, report.MIN_WIDTH)
     console.print(report.table(verification, plain=plain))
     for line in report.summary(verification):
         console.print(line, markup=False, soft_wrap=True)

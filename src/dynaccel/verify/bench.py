@@ -70,8 +70,10 @@ class Bench:
         self._shell = shell
         self._programs: dict[str, str] = {}
         self._ratio = RATIO_MAX
+        self._errors = "/dev/null"
         where = "mktemp -d /dev/shm/dynaccel.XXXXXX"
         self._directory = self._line(where, limit_seconds=START_SECONDS)
+        self._errors = f"{self._directory}/stderr"
         self.cpus = int(self._line("getconf _NPROCESSORS_ONLN"))
         if shell.run(f"test -e {CONTROL}", limit_seconds=COMMAND_SECONDS).status != 0:
             release = self._line("uname -r")
@@ -99,12 +101,11 @@ class Bench:
         Raises:
             StageError: It failed, did not end in time, or the guest ended.
         """
-        errors = f"{self._directory}/stderr" if hasattr(self, "_directory") else "/dev/null"
         # On the machine itself this program's own time-outs run in virtual time.
         limit = limit_seconds * (self._ratio if self.local else 1)
-        done = self._shell.run(f"exec 2>{errors}\n{script}", limit_seconds=limit)
+        done = self._shell.run(f"exec 2>{self._errors}\n{script}", limit_seconds=limit)
         if done.status != 0:
-            said = self._shell.run(f"cat {errors}", limit_seconds=COMMAND_SECONDS).output
+            said = self._shell.run(f"cat {self._errors}", limit_seconds=COMMAND_SECONDS).output
             raise StageError(
                 f"a command of the measurement failed with status {done.status}",
                 hint=f"the command was: {script}",

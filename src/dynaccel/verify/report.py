@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dynaccel.verify.check import Check
     from dynaccel.verify.verify import Verification
 
+NAME_WIDTH = 24
+MIN_WIDTH = 104
+"""Columns that the table needs when names are folded to :data:`NAME_WIDTH`."""
+
 _COLUMNS = ("asked", "reached", "error", "late us", "same at 1")
 
 
@@ -29,7 +33,7 @@ def table(verification: Verification, *, plain: bool) -> Table:
     result = Table(box=None if plain else box.SIMPLE_HEAD, pad_edge=False)
     result.add_column("part", no_wrap=True)
     # On a narrow terminal names are folded, not figures.
-    result.add_column("clock or wait", no_wrap=plain, overflow="fold")
+    result.add_column("clock or wait", no_wrap=plain, overflow="fold", min_width=NAME_WIDTH)
     for name in _COLUMNS:
         result.add_column(name, justify="right", no_wrap=True)
     result.add_column("verdict", no_wrap=True)
