@@ -71,6 +71,11 @@ def test_uptime_is_told_to_the_kernel() -> None:
     assert "accel=1 accel_uptime=42940800\n" in _lines(spec)
 
 
+def test_the_frequency_of_the_counter_is_told_to_the_kernel() -> None:
+    spec = replace(SPEC, tsc_khz=2596148, uptime_seconds=60)
+    assert "accel=1 tsc_early_khz=2596148 accel_uptime=60\n" in _lines(spec)
+
+
 def _lines(spec: MachineSpec) -> str:
     """Return the command line, an option and its value on a line."""
     lines: list[str] = []

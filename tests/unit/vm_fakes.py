@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from dynaccel.vm.guest import Limits
 
+TSC_KHZ = 2_000_000
+"""What the counter of this machine is said to count."""
+
 FAKE = Path(__file__).parents[1] / "fakes" / "qemu_system.py"
 
 DRIVER = """
@@ -29,10 +32,11 @@ import sys
 from pathlib import Path
 import dynaccel.vm.run
 dynaccel.vm.run.guest_image = lambda **_: Path("initramfs.cpio")
+dynaccel.vm.run.counter_khz = lambda **_: None
 from dynaccel.cli.main import main
 main()
 """
-"""The command line of dynaccel, but for the agent, which needs a compiler."""
+"""The command line of dynaccel, but for what needs a compiler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def fakes(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setenv("DYNACCEL_CACHE", str(base / "cache"))
     monkeypatch.setattr(run_module, "guest_image", lambda **_: Path("initramfs.cpio"))
+    monkeypatch.setattr(run_module, "counter_khz", lambda **_: TSC_KHZ)
     yield Fakes(kernel, runtime)
     left = runtime / "dynaccel" / "vms"
     assert not left.exists() or list(left.iterdir()) == []

@@ -149,6 +149,7 @@ class MachineSpec:
         net: Whether it has a user-mode network.
         keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
         uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
+        tsc_khz: How fast its TSC runs; None when its kernel shall find out.
     """
 
     name: str
@@ -163,6 +164,7 @@ class MachineSpec:
     net: bool = False
     keep_owners: bool = False
     uptime_seconds: int = 0
+    tsc_khz: int | None = None
 
 
 def kernel_command_line(spec: MachineSpec) -> str:
@@ -170,8 +172,12 @@ def kernel_command_line(spec: MachineSpec) -> str:
 
     Quiet, because a serial line is slow; a panic still tells all.
     """
-    line = "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1"
-    return f"{line} accel_uptime={spec.uptime_seconds}" if spec.uptime_seconds else line
+    words = ["console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1"]
+    if spec.tsc_khz is not None:
+        words.append(f"tsc_early_khz={spec.tsc_khz}")
+    if spec.uptime_seconds:
+        words.append(f"accel_uptime={spec.uptime_seconds}")
+    return " ".join(words)
 
 
 def qemu_argv(spec: MachineSpec) -> list[str]:

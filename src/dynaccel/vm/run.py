@@ -25,6 +25,7 @@ from dynaccel.core.units import parse_ratio
 from dynaccel.host import kernels, tools
 from dynaccel.vm import accelerator, guest, interrupts, job, machine, registry, remote, root
 from dynaccel.vm.console import Console
+from dynaccel.vm.counter import counter_khz
 from dynaccel.vm.guest_image import guest_image
 from dynaccel.vm.result import FAILED, SIGNALLED, TIMED_OUT, RunRequest, RunResult, error_kind
 from dynaccel.vm.session import Session, Verdict
@@ -124,6 +125,7 @@ class _Run:
                 net=request.net,
                 keep_owners=os.geteuid() == 0,
                 uptime_seconds=round(_seconds(request.uptime) or 0),
+                tsc_khz=self._tsc_khz(),
             )
             return asyncio.run(self._interruptible(spec, directory))
 
@@ -145,6 +147,12 @@ class _Run:
         if not kernel.manifest.accelerated:
             self._check_accelerates(kernel.manifest.release, accelerates=False)
         return kernel
+
+    def _tsc_khz(self) -> int | None:
+        # KVM tells its guests itself (kvm-clock), and may scale their TSC.
+        if self._accelerator is machine.Accelerator.KVM:
+            return None
+        return counter_khz(reporter=self._reporter)
 
     async def _interruptible(self, spec: machine.MachineSpec, directory: Path) -> RunResult:
         with interrupts.listening() as signals:
