@@ -76,6 +76,11 @@ def test_the_frequency_of_the_counter_is_told_to_the_kernel() -> None:
     assert "accel=1 tsc_early_khz=2596148 accel_uptime=60\n" in _lines(spec)
 
 
+def test_what_is_appended_stands_last() -> None:
+    spec = replace(SPEC, uptime_seconds=60, append="tsc=unstable nohz=off")
+    assert "accel_uptime=60 tsc=unstable nohz=off\n" in _lines(spec)
+
+
 def _lines(spec: MachineSpec) -> str:
     """Return the command line, an option and its value on a line."""
     lines: list[str] = []

@@ -73,6 +73,10 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
     "  [default: the newest accelerated one]",
 )  # fmt: skip
 @click.option(
+    "--append", metavar="TEXT", default="",
+    help="More for the kernel's command line, such as 'nohz=off tsc=unstable'.",
+)  # fmt: skip
+@click.option(
     "--accelerator", type=click.Choice([choice.value for choice in AcceleratorChoice]),
     default=AcceleratorChoice.AUTO.value, show_default=True,
     help="What QEMU runs the guest with; auto takes KVM when a guest boots with it.",

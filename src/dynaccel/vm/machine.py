@@ -150,6 +150,7 @@ class MachineSpec:
         keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
         uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
         tsc_khz: How fast its TSC runs; None when its kernel shall find out.
+        append: More for its kernel's command line; what stands last there counts.
     """
 
     name: str
@@ -165,6 +166,7 @@ class MachineSpec:
     keep_owners: bool = False
     uptime_seconds: int = 0
     tsc_khz: int | None = None
+    append: str = ""
 
 
 def kernel_command_line(spec: MachineSpec) -> str:
@@ -177,6 +179,8 @@ def kernel_command_line(spec: MachineSpec) -> str:
         words.append(f"tsc_early_khz={spec.tsc_khz}")
     if spec.uptime_seconds:
         words.append(f"accel_uptime={spec.uptime_seconds}")
+    if spec.append:
+        words.append(spec.append)
     return " ".join(words)
 
 

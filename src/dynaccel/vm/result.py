@@ -44,6 +44,7 @@ class RunRequest:
         cpus: Number of the guest's CPUs.
         memory_bytes: Size of its memory.
         kernel: What :func:`dynaccel.host.kernels.resolve` takes.
+        append: More for the kernel's command line.
         accelerator: What QEMU runs it with.
         root: ``host``, a directory or a disk image.
         shares: Directories that the guest writes through to.
@@ -64,6 +65,7 @@ class RunRequest:
     cpus: int = DEFAULT_CPUS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     kernel: str | None = None
+    append: str = ""
     accelerator: AcceleratorChoice = AcceleratorChoice.AUTO
     root: str = HOST
     shares: tuple[Path, ...] = ()

@@ -126,6 +126,7 @@ class _Run:
                 keep_owners=os.geteuid() == 0,
                 uptime_seconds=round(_seconds(request.uptime) or 0),
                 tsc_khz=self._tsc_khz(),
+                append=request.append,
             )
             return asyncio.run(self._interruptible(spec, directory))
 
