@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -301,6 +302,38 @@ def test_a_new_patch_takes_the_old_ones_place_and_objects_stay(
     assert (work(machine) / "linux/init/main.c").read_text() == "int two;\n"
     assert b"int two" in (kernel.directory / "dynaccel.patch").read_bytes()
     assert machine.read("compiled") == []
+
+
+def test_what_the_new_patch_leaves_as_it_is_is_not_compiled_again(
+    machine: Machine, request_: BuildRequest
+) -> None:
+    build(request_, patcher=patcher("one"), reporter=QUIET)
+    patched = work(machine) / "linux" / "init/main.c"
+    os.utime(patched, (1000, 1000))
+    same = replace(patcher("one"), key="other key, same patch")
+    build(replace(request_, force=True), patcher=same, reporter=QUIET)
+    assert patched.stat().st_mtime == 1000
+    build(request_, patcher=patcher("two"), reporter=QUIET)
+    assert patched.stat().st_mtime > 1000
+
+
+def test_a_kernel_without_a_hook_says_so_and_is_taken_by_name_alone(
+    machine: Machine, request_: BuildRequest
+) -> None:
+    assert machine
+    broken = build(request_, patcher=replace(patcher("less"), without=("a",)), reporter=QUIET)
+    assert broken.manifest.without == ("a",)
+    for reference in (None, "6.1"):
+        with pytest.raises((MissingError, UserError)):
+            kernels.resolve(reference)
+    whole = build(request_, patcher=patcher(), reporter=QUIET)
+    assert whole.manifest.without == ()
+    newer = replace(broken.manifest, created="9999-01-01T00:00:00+00:00")
+    (broken.directory / "manifest.json").write_bytes(kernels.dump(newer))
+    assert kernels.installed()[0].manifest.id == broken.manifest.id
+    assert kernels.resolve(None) == kernels.resolve("6.1") == whole
+    assert kernels.resolve(broken.short_id).manifest == newer
+    assert kernels.resolve(str(broken.directory)).manifest == newer
 
 
 def test_a_tree_whose_old_patch_cannot_be_taken_out_is_unpacked_again(

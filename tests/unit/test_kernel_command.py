@@ -54,6 +54,31 @@ def test_list_shows_the_kernels(kernel_id: str) -> None:
     assert entry["size_bytes"] > 0
 
 
+def test_list_names_the_hooks_that_were_left_out(machine: Machine, kernel_id: str) -> None:
+    manifest = machine.cache / "kernels" / kernel_id / "manifest.json"
+    facts = {**json.loads(manifest.read_text()), "accelerated": True, "without": ["b", "a"]}
+    manifest.write_text(json.dumps(facts))
+    assert "  without b, a  " in call("list").stdout
+    (entry,) = json.loads(call("list", "--json").stdout)
+    assert entry["without"] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--without-hook", "tock"), "there is no hook tock"),
+        (("--without-hook", "clockevents", "--no-patch"), "--without-hook has no meaning"),
+    ],
+)
+def test_what_cannot_be_left_out_is_told_before_the_build(
+    machine: Machine, words: tuple[str, ...], said: str
+) -> None:
+    result = call("build", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert machine.read("calls") == []
+
+
 @pytest.mark.parametrize("form", ["start", "short", "whole", "all"])
 def test_rm_takes_an_id_in_any_length(machine: Machine, kernel_id: str, form: str) -> None:
     (entry,) = json.loads(call("list", "--json").stdout)

@@ -284,3 +284,28 @@ def test_a_pipe_is_written_straight(tmp_path: Path) -> None:
     finally:
         os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_a_hook_that_is_left_out_changes_nothing(tree: Path, kernel_dir: Path) -> None:
+    before = trees.contents(tree)
+    request = PatchRequest(tree=tree, kernel_dir=kernel_dir, without=("tick",))
+    result = apply(request, reporter=NullReporter())
+    assert [hook.name for hook in result.plan.hooks] == ["events", "minimum"]
+    after = trees.contents(tree)
+    assert {path: after[path] for path in (trees.TICK, trees.KBUILD)} == {
+        path: before[path] for path in (trees.TICK, trees.KBUILD)
+    }
+    assert after[trees.CLOCK] == trees.PATCHED[trees.CLOCK].encode()
+    assert after[trees.SOURCE] == trees.CORE[trees.SOURCE].encode()
+
+
+def test_hooks_cannot_be_left_out_of_a_patched_tree(tree: Path, kernel_dir: Path) -> None:
+    run(tree, kernel_dir)
+    with pytest.raises(TreeMismatchError, match="clean tree"):
+        plan(tree, kernel_dir=kernel_dir, without=("tick",))
+
+
+def test_a_hook_to_leave_out_that_is_not_there_is_told(tree: Path, kernel_dir: Path) -> None:
+    with pytest.raises(UserError, match="no hook tock") as caught:
+        plan(tree, kernel_dir=kernel_dir, without=("tick", "tock"))
+    assert caught.value.hint == "hooks: events, minimum, tick"

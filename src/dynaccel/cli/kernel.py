@@ -14,7 +14,7 @@ from dynaccel.cli.terminal import TerminalReporter
 
 if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
-    from dynaccel.core.kernels import Kernel
+    from dynaccel.core.kernels import Kernel, KernelManifest
     from dynaccel.kbuild import Patcher
 
 
@@ -63,6 +63,14 @@ def kernel() -> None:
 )
 @click.option("--jobs", "-j", metavar="N", type=click.IntRange(1), help="Default: one a CPU.")
 @click.option("--no-patch", is_flag=True, help="Build an unpatched kernel, for comparison.")
+@click.option(
+    "--without-hook",
+    "without",
+    metavar="NAME",
+    multiple=True,
+    help="For tests: leave a change of Linux out, to see that 'dynaccel verify' finds it; may be"
+    " repeated. Such a kernel is used when it is named by its id alone.",
+)
 @click.option("--force", is_flag=True, help="Build all of it anew, even when it is there.")
 def build(
     *,
@@ -71,6 +79,7 @@ def build(
     fragments: tuple[Path, ...],
     jobs: int | None,
     no_patch: bool,
+    without: tuple[str, ...],
     force: bool,
 ) -> None:
     """Build a kernel with accelerated time and file it for 'dynaccel run'.
@@ -80,14 +89,15 @@ def build(
     """
     from dynaccel import kbuild  # noqa: PLC0415
 
+    if no_patch and without:
+        raise click.UsageError("--no-patch leaves out all hooks: --without-hook has no meaning")
     request = kbuild.BuildRequest(
         source=source, fragments=fragments, jobs=jobs, force=force, output=output
     )
     with TerminalReporter.current() as reporter:
         try:
-            built = kbuild.build(
-                request, patcher=None if no_patch else _patcher(reporter), reporter=reporter
-            )
+            patcher = None if no_patch else _patcher(without, reporter)
+            built = kbuild.build(request, patcher=patcher, reporter=reporter)
         except (KeyboardInterrupt, SystemExit):
             reporter.info("interrupted; the same command goes on where it was")
             raise
@@ -140,7 +150,7 @@ def clean() -> None:
     click.echo(f"{kbuild.format_size(freed)} freed")
 
 
-def _patcher(reporter: Reporter) -> Patcher:
+def _patcher(without: tuple[str, ...], reporter: Reporter) -> Patcher:
     """Return the patch stage in the form in which the build stage takes it."""
     from dynaccel import patch  # noqa: PLC0415
     from dynaccel.core.artifacts import content_hash, files_under  # noqa: PLC0415
@@ -157,10 +167,16 @@ def _patcher(reporter: Reporter) -> Patcher:
         for path in sorted(Path(patch.__file__).parent.glob("*.py"))
     ]
 
-    def apply(tree: Path) -> bytes:
-        return patch.apply(patch.PatchRequest(tree=tree), reporter=reporter).diff
+    # Sorted, so that the order in which they are named makes no other kernel.
+    left_out = tuple(sorted(set(without)))
+    patch.require_hooks(left_out)
 
-    return Patcher(key=content_hash([*ours, *code]), apply=apply)
+    def apply(tree: Path) -> bytes:
+        request = patch.PatchRequest(tree=tree, without=left_out)
+        return patch.apply(request, reporter=reporter).diff
+
+    named = [(f"without/{name}", b"") for name in left_out]
+    return Patcher(key=content_hash([*ours, *code, *named]), apply=apply, without=left_out)
 
 
 def _as_json(found: Kernel, size: int) -> dict[str, object]:
@@ -169,6 +185,12 @@ def _as_json(found: Kernel, size: int) -> dict[str, object]:
         "directory": str(found.directory),
         "size_bytes": size,
     }
+
+
+def _accelerated(facts: KernelManifest) -> str:
+    if facts.without:
+        return f"without {', '.join(facts.without)}"
+    return "yes" if facts.accelerated else "no"
 
 
 def _table(rows: list[tuple[Kernel, int]]) -> str:
@@ -180,7 +202,7 @@ def _table(rows: list[tuple[Kernel, int]]) -> str:
         lines.append((
             found.short_id,
             facts.release,
-            "yes" if facts.accelerated else "no",
+            _accelerated(facts),
             facts.source,
             format_size(size),
             facts.created.replace("T", " ").removesuffix("+00:00"),

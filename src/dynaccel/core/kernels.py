@@ -23,6 +23,7 @@ class KernelManifest:
         created: When the build ended, ISO 8601 in UTC.
         build_seconds: Real time that the build took.
         image: Name of the file to boot.
+        without: Names of the hooks that were left out of it, to see what breaks.
     """
 
     id: str
@@ -34,6 +35,7 @@ class KernelManifest:
     created: str
     build_seconds: float
     image: str = "vmlinux"
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

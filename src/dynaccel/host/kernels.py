@@ -76,7 +76,8 @@ def resolve(reference: str | None) -> Kernel:
 
     Args:
         reference: Start of an id, start of a release (``6.1``; the newest such), a directory that
-            ``kernel build`` wrote, or an image file; None for the newest accelerated one.
+            ``kernel build`` wrote, or an image file; None for the newest accelerated one. One with
+            hooks left out is meant by its id or directory alone.
 
     Raises:
         MissingError: No kernel is built yet.
@@ -85,15 +86,16 @@ def resolve(reference: str | None) -> Kernel:
     if reference is not None and ("/" in reference or Path(reference).exists()):
         return _from_path(Path(reference))
     kernels = installed()
+    whole = [kernel for kernel in kernels if not kernel.manifest.without]
     if reference is None:
-        for kernel in kernels:
+        for kernel in whole:
             if kernel.manifest.accelerated:
                 return kernel
         raise MissingError("no accelerated kernel is built yet", hint=_BUILD_HINT)
     by_id = [kernel for kernel in kernels if kernel.manifest.id.startswith(reference)]
     if len(by_id) == 1:
         return by_id[0]
-    by_release = [kernel for kernel in kernels if kernel.manifest.release.startswith(reference)]
+    by_release = [kernel for kernel in whole if kernel.manifest.release.startswith(reference)]
     if by_release and not by_id:
         return by_release[0]
     raise UserError(

@@ -155,6 +155,7 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
             source=job.source.label,
             compiler=job.compiler.version,
             build_seconds=time.monotonic() - started,
+            without=job.patcher.without if job.patcher else (),
         ),
         replace=job.request.force,
     )

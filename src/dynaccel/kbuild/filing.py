@@ -39,6 +39,7 @@ class Product:
         source: The source as a user names it.
         compiler: First line of the compiler's ``--version``.
         build_seconds: Real time that the build took.
+        without: Names of the hooks that were left out.
     """
 
     kernel_id: str
@@ -52,6 +53,7 @@ class Product:
     source: str
     compiler: str
     build_seconds: float
+    without: tuple[str, ...] = ()
 
 
 def find_by_recipe(recipe: str) -> Kernel | None:
@@ -90,6 +92,7 @@ def file_kernel(product: Product, *, replace: bool) -> Kernel:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         build_seconds=round(product.build_seconds, 1),
         image=product.image.name,
+        without=product.without,
     )
     final = kernels.store_dir() / product.kernel_id[:12]
     with staged_directory(final) as staging:

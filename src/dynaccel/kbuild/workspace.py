@@ -2,13 +2,15 @@
 """The directory in which a kernel is built, and how an interrupted build goes on in it.
 
 One directory for a source, patched or not; a finished step is recorded in ``state.json``. Files of
-an earlier patch stay, so that after a change of the patch make compiles what depends on it.
+an earlier patch stay, so that after a change of the patch make compiles what depends on it, and no
+more than that: what both patches make the same keeps its time.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,10 +38,12 @@ class Patcher:
     Attributes:
         key: Names what ``apply`` does: with the same key it does the same to the same tree.
         apply: Patches the kernel tree at a path and returns the difference in git's format.
+        without: Names of the hooks that it leaves out.
     """
 
     key: str
     apply: Callable[[Path], bytes]
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,15 +157,51 @@ def prepare_tree(
     if state.patch_key == patcher.key:
         return workspace.patch.read_bytes()
     had_patch = state.patch_key is not None
+    stamps = _stamps(workspace) if had_patch else []
     # From here on the tree is neither one thing nor the other.
     workspace.save(replace(state, patching=True))
     if had_patch and not _revert(workspace):
         state = _unpack(workspace, source, reporter)
         workspace.save(replace(state, patching=True))
     difference = patcher.apply(workspace.tree)
+    for stamp in stamps:
+        stamp.restore()
     write_atomic(workspace.patch, difference)
     workspace.save(replace(state, patch_key=patcher.key, patching=False, compiled=False))
     return difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stamp:
+    """A file of the tree, what is in it, and when that was written (ns, as ``stat`` tells it)."""
+
+    path: Path
+    content: bytes
+    written_ns: int
+
+    def restore(self) -> None:
+        """Give the file its time back if the same is in it again, for make goes by the time."""
+        with suppress(OSError):
+            if self.path.read_bytes() == self.content:
+                os.utime(self.path, ns=(self.written_ns, self.written_ns))
+
+
+def _stamps(workspace: Workspace) -> list[_Stamp]:
+    stamps = []
+    for path in _patched_files(workspace):
+        with suppress(OSError):  # removed by hand; taking the patch back will say so
+            written = path.stat().st_mtime_ns
+            stamps.append(_Stamp(path=path, content=path.read_bytes(), written_ns=written))
+    return stamps
+
+
+def _patched_files(workspace: Workspace) -> list[Path]:
+    if not workspace.patch.stat().st_size:
+        return []
+    listed = _git_apply(workspace, "--numstat", "-z")
+    # Each file is "added TAB removed TAB name".
+    names = [os.fsdecode(line.split(b"\t")[-1]) for line in listed.stdout.split(b"\0") if line]
+    return [workspace.tree / name for name in names]
 
 
 def _unpack(workspace: Workspace, source: Source, reporter: Reporter) -> State:
@@ -177,12 +217,16 @@ def _revert(workspace: Workspace) -> bool:
     if not workspace.patch.stat().st_size:
         return True
     try:
-        process.run(
-            ["git", "apply", "--reverse", workspace.patch],
-            cwd=workspace.tree,
-            # A repository around the cache would make git pass over files outside of it.
-            env={"GIT_CEILING_DIRECTORIES": str(workspace.directory), "GIT_DIR": "/nonexistent"},
-        )
+        _git_apply(workspace, "--reverse")
     except ProcessError:
         return False
     return True
+
+
+def _git_apply(workspace: Workspace, *options: str) -> process.Completed:
+    return process.run(
+        ["git", "apply", *options, workspace.patch],
+        cwd=workspace.tree,
+        # A repository around the cache would make git pass over files outside of it.
+        env={"GIT_CEILING_DIRECTORIES": str(workspace.directory), "GIT_DIR": "/nonexistent"},
+    )

@@ -2,7 +2,15 @@
 """Put dynaccel into a kernel source tree: plan, apply, or write the patch to a file."""
 
 from dynaccel.patch.apply_patch import PatchRequest, PatchResult, apply, apply_plan, require_fit
-from dynaccel.patch.plan_tree import FileChange, FileState, HookPlan, HookState, Plan, plan
+from dynaccel.patch.plan_tree import (
+    FileChange,
+    FileState,
+    HookPlan,
+    HookState,
+    Plan,
+    plan,
+    require_hooks,
+)
 from dynaccel.patch.render_patch import full_diff, review_patch, write_patch_file
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "full_diff",
     "plan",
     "require_fit",
+    "require_hooks",
     "review_patch",
     "write_patch_file",
 ]

@@ -31,10 +31,12 @@ class PatchRequest:
     Attributes:
         tree: Top of a kernel source tree.
         kernel_dir: Where ``core/`` and ``hooks/series.toml`` are; dynaccel's own when None.
+        without: Names of hooks to leave out, to see what breaks; the tree is clean then.
     """
 
     tree: Path
     kernel_dir: Path | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,14 @@ def apply(request: PatchRequest, *, reporter: Reporter) -> PatchResult:
     The tree is changed wholly or, when anything fails or Ctrl-C comes, not at all.
 
     Raises:
-        UserError: No kernel source tree, mistakes in the series, or no permission to write.
+        UserError: No kernel source tree, mistakes in the series, no such hook to leave out, or no
+            permission to write.
         TreeMismatchError: The tree does not fit.
         MissingError: git is not there.
         InfrastructureError: A disk is full, or the installation is damaged.
     """
-    return apply_plan(plan(request.tree, kernel_dir=request.kernel_dir), reporter=reporter)
+    found = plan(request.tree, kernel_dir=request.kernel_dir, without=request.without)
+    return apply_plan(found, reporter=reporter)
 
 
 def apply_plan(found: Plan, *, reporter: Reporter) -> PatchResult:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dynaccel.core import artifacts
-from dynaccel.core.errors import InfrastructureError
+from dynaccel.core.errors import InfrastructureError, TreeMismatchError
 from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths
 from dynaccel.patch import series
@@ -115,25 +115,32 @@ class Plan:
         return tuple(file for file in self.files if file.state is not FileState.UNCHANGED)
 
 
-def plan(tree: Path, *, kernel_dir: Path | None = None) -> Plan:
+def plan(tree: Path, *, kernel_dir: Path | None = None, without: Sequence[str] = ()) -> Plan:
     """Return what the patch would do to a tree; reads only the files that it touches.
 
     Args:
         tree: Top of a kernel source tree.
         kernel_dir: Where ``core/`` and ``hooks/series.toml`` are; dynaccel's own when None.
+        without: Names of hooks to leave out; the tree has to be clean then.
 
     Raises:
-        UserError: ``tree`` is no kernel source tree, or the series has mistakes.
-        TreeMismatchError: The tree's version is not served. (A hook that finds no place is no
-            error here: see :attr:`Plan.misfits`.)
+        UserError: ``tree`` is no kernel source tree, the series has mistakes, or there is no such
+            hook to leave out.
+        TreeMismatchError: The tree's version is not served, or hooks are to be left out of a
+            patched tree. (A hook that finds no place is no error here: see :attr:`Plan.misfits`.)
         MissingError: git is not there.
         InfrastructureError: dynaccel's own files or the temporary directory are not usable.
     """
     version = KernelVersion.of_tree(tree)
     tree = tree.resolve()
     source = kernel_dir if kernel_dir is not None else paths.data_dir("kernel")
-    hooks = series.select(series.load(source / "hooks"), source / "hooks", version)
+    table = series.load(source / "hooks")
+    series.require_names(table, without)
+    hooks = series.select(table, source / "hooks", version)
     core, core_misfits = _plan_core(tree, source / "core")
+    if without:
+        _refuse_patched(tree, core)
+        hooks = tuple(hook for hook in hooks if hook.name not in without)
     hook_plans, hooked, hook_misfits = _plan_hooks(tree, hooks)
     misfits = [*core_misfits, *hook_misfits]
     if any(file.now is not None for file in core):
@@ -142,6 +149,25 @@ def plan(tree: Path, *, kernel_dir: Path | None = None) -> Plan:
         tree=tree, version=version, core=core, hooked=hooked, hooks=hook_plans,
         misfits=tuple(misfits),
     )  # fmt: skip
+
+
+def require_hooks(names: Sequence[str]) -> None:
+    """Check that dynaccel's own series has these hooks.
+
+    Raises:
+        UserError: It has not, or has mistakes.
+    """
+    if names:
+        series.require_names(series.load(paths.data_dir("kernel") / "hooks"), names)
+
+
+def _refuse_patched(tree: Path, core: Sequence[FileChange]) -> None:
+    """Refuse a tree in which the hooks that are to be left out may be already."""
+    if any(file.now is not None for file in core):
+        raise TreeMismatchError(
+            f"hooks can be left out of a clean tree alone, and {tree} is patched already",
+            hint="start from a clean tree",
+        )
 
 
 def _plan_core(tree: Path, core: Path) -> tuple[tuple[FileChange, ...], list[Misfit]]:

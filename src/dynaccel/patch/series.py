@@ -9,13 +9,16 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path  # noqa: TC003  (pydantic reads the annotations of this module)
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
 from dynaccel.core.errors import InfrastructureError, TreeMismatchError, UserError
 from dynaccel.core.versions import KernelVersion, VersionRange
 from dynaccel.patch.parse_diff import FileDiff, parse_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SERIES = "series.toml"
 
@@ -136,6 +139,18 @@ def load(directory: Path) -> Series:
     if mistakes:
         raise _faulty(path, mistakes)
     return series
+
+
+def require_names(series: Series, names: Iterable[str]) -> None:
+    """Check that hooks are there.
+
+    Raises:
+        UserError: One is not.
+    """
+    known = [hook.name for hook in series.hooks]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UserError(f"there is no hook {', '.join(unknown)}", hint=f"hooks: {', '.join(known)}")
 
 
 def unnamed_patches(directory: Path, series: Series) -> list[str]:
