@@ -23,6 +23,7 @@ RATIO = 100
         ("tick", 49.0, 0.0, True),
         ("tick", 30.0, 0.0, False),
         ("tick", 30.0, 0.2, True),
+        ("tick", 0.5, 0.6, False),  # counted in real time, on the busiest host
         ("idle", 50.0, 0.0, True),
         ("idle", 0.0, 0.0, False),
     ],

@@ -14,6 +14,7 @@ from dynaccel.verify.waits import (
     Segment,
     base_of,
     judge,
+    judge_median,
     round_of,
     wheel_grain,
     wheel_window_us,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 TICK_NS = 4_000_000
 COUNTS_PER_SECOND = 2_000_000_000
-BASE = Base(late_us={"nanosleep": 300.0}, noise_us=1000.0, program_us=50_000.0)
+BASE = Base(late_us={"nanosleep": 300.0}, noise_us=1000.0, median_us=300.0, program_us=50_000.0)
 
 
 def real_seconds(counts: int) -> float:
@@ -80,13 +81,35 @@ def test_a_late_wait_falls_short() -> None:
 
 
 def test_a_wait_may_be_twice_as_late_as_at_ratio_1() -> None:
-    base = Base(late_us={"nanosleep": 900.0}, noise_us=1000.0, program_us=0.0)
+    base = Base(late_us={"nanosleep": 900.0}, noise_us=1000.0, median_us=0.0, program_us=0.0)
     assert judged(made(record(late_us=1790)), base=base).ok
     assert not judged(made(record(late_us=1810)), base=base).ok
 
 
 def test_the_best_round_counts_for_lateness() -> None:
     assert judged(made(record(late_us=9000)), made(record(late_us=400))).ok
+
+
+@pytest.mark.parametrize(
+    ("rounds", "ok"),
+    [
+        ([[200, 400, 90_000]], True),
+        ([[200, 5_000, 90_000]], False),  # twice 300 us and a tick are 4600
+        ([[5_000] * 3, [4_500] * 3], True),
+        ([[]], False),
+    ],
+)
+def test_half_of_the_waits_show_what_one_hides(rounds: list[list[int]], *, ok: bool) -> None:
+    all_made = [
+        made(
+            record(wait="a wheel", mechanism="wheel", late_us=90_000),
+            *(record(wait=f"{number}", late_us=late) for number, late in enumerate(lates)),
+        )
+        for lates in rounds
+    ]
+    check = judge_median("waits", "half", all_made, BASE)
+    assert check.ok is ok
+    assert check.mechanism == "hrtimer"
 
 
 def test_an_early_wait_counts_in_every_round() -> None:

@@ -20,6 +20,9 @@ class Check:
         late_us: Real microseconds beyond the deadline.
         late_base_us: The same for the same wait at ratio 1.
         note: Why it fails, or what the figures mean.
+        mechanism: What of the kernel ends a wait: ``hrtimer``, ``wheel``, ``jiffies`` that are
+            compared, or ``program``; empty for what is no wait.
+        hooks: Names of the changes of Linux that a failure points to, most likely first.
     """
 
     part: str
@@ -31,3 +34,5 @@ class Check:
     late_us: float | None = None
     late_base_us: float | None = None
     note: str = ""
+    mechanism: str = ""
+    hooks: tuple[str, ...] = ()

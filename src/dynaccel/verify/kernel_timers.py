@@ -116,6 +116,7 @@ WITNESSES: Mapping[str, Witness] = {
         label="conntrack, 5 days count down", timers=lambda _: (0.0,), steady=True
     ),
     "netem": Witness(label="netem delay", timers=_none),
+    "wheel-short": Witness(label="socket time-out within a tick"),
     # The age is looked at by a timer of the flusher's period, which the probe tells as slack.
     "writeback": Witness(label="write-back", timers=lambda _: (5.0,), counted=True),
     # round_jiffies_up() (kernel/time/timer.c): to a whole second, up to 3 jiffies apart by CPU.
@@ -134,6 +135,7 @@ class Measured:
         early_seconds: How early it may be.
         final: No busy host explains it.
         reached: Virtual time by real time.
+        mechanism: What ends it, as in :class:`Check`.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Measured:
     early_seconds: float
     final: bool
     reached: float
+    mechanism: str
 
     @property
     def early(self) -> bool:
@@ -198,7 +201,14 @@ def measured(
         early_seconds=early,
         final=not witness.steady and -late > early,
         reached=took / real_seconds(record["counts"]),
+        mechanism=_mechanism(witness, asked),
     )
+
+
+def _mechanism(witness: Witness, asked: float) -> str:
+    if witness.counted or witness.steady:
+        return "jiffies"
+    return "wheel" if witness.timers(asked) else "hrtimer"
 
 
 def judge(
@@ -239,6 +249,7 @@ def judge(
             late_us=told.late_seconds / ratio * 1e6,
             late_base_us=base_us.get(name),
             note=note or _room(told, ratio),
+            mechanism=told.mechanism,
         )
         yield Judged(check=check, final=bool(early))
 

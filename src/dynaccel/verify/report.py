@@ -45,7 +45,7 @@ def table(verification: Verification, *, plain: bool) -> Table:
 
 
 def summary(verification: Verification) -> list[str]:
-    """Return a line for each part, one for the whole, and a line for each check that fails."""
+    """Return a line for each check that fails, each part, the whole, and each hook to look at."""
     lines = [_failure(check) for check in verification.checks if not check.ok]
     if lines:
         lines.append("")
@@ -56,6 +56,10 @@ def summary(verification: Verification) -> list[str]:
         for part in parts
     ]
     lines.append(_counted("all", verification.checks))
+    lines += [
+        f"likely broken: hook {name}, which explains {count} of the failures"
+        for name, count in verification.hooks.items()
+    ]
     machine = verification.machine
     lines.append(
         f"kernel {machine['kernel']} on {machine['cpus']} CPUs ({machine['cpu']}),"

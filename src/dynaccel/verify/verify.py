@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.errors import UserError
 from dynaccel.core.events import Progress
+from dynaccel.verify import culprits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +53,14 @@ class Verification:
         """Whether all holds."""
         return all(check.ok for check in self.checks)
 
+    @property
+    def hooks(self) -> dict[str, int]:
+        """The changes of Linux to which the failures point, and how many each explains."""
+        return culprits.likely(self.checks)
+
     def json_value(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
-        return {**asdict(self), "ok": self.ok}
+        return {**asdict(self), "ok": self.ok, "hooks": self.hooks}
 
 
 def chosen_parts(names: Sequence[str]) -> tuple[str, ...]:
@@ -101,7 +107,7 @@ class Verifier:
             reporter.progress(Progress(stage="verify", done=number, total=total, message=part))
             self._bench.set_ratio(1)
             measure = importlib.import_module(PARTS[part]).measure
-            self._checks.extend(measure(self._bench, self._ratios))
+            self._checks.extend(map(culprits.named, measure(self._bench, self._ratios)))
         reporter.progress(Progress(stage="verify", done=total, total=total))
         self._bench.set_ratio(1)
         self._bench.calibrate()

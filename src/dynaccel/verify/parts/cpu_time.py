@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynaccel.verify.check import Check
 from dynaccel.verify.parts import shares
-from dynaccel.verify.parts.rates import CPU_BAR
+from dynaccel.verify.parts.rates import CPU_BAR, MOST_STOLEN
 from dynaccel.verify.rounds import Judged, best
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def judge_used(record: Record, *, ratio: int, tick_seconds: float, stolen_second
     allowed = CPU_BAR + USER_TICK_SECONDS / wall
     notes = []
     if record["kind"] != "fine":
-        allowed += (tick_seconds + stolen_seconds) * ratio / wall
+        allowed += tick_seconds * ratio / wall + min(stolen_seconds * ratio / wall, MOST_STOLEN)
         if stolen_seconds * ratio / wall > CPU_BAR:
             notes.append(f"the host kept the CPU for {stolen_seconds * ratio / wall:.0%}")
     ok = abs(found - 1) <= allowed

@@ -98,6 +98,7 @@ RUNS = (
     Run(label="TCP keep-alive", probe="tcp", arguments=("1", "keepalive=10"), seconds=30.0),
     Run(label="TCP TIME_WAIT", probe="tcp", arguments=("1", "time-wait"), seconds=60.0),
     Run(label="TCP delayed ACK", probe="tcp", arguments=("5", "delayed-ack"), seconds=0.2),
+    Run(label="socket time-out within a tick", probe="shortwheel", arguments=("60",), seconds=0.1),
     Run(label="netem delay", probe="netem", arguments=("5", "100"), seconds=0.1),
     Run(label="write-back", probe="writeback", arguments=("1",), seconds=35.0),
     Run(label="ext4 commits", probe="journal", arguments=("3", "5"), seconds=7.0),
