@@ -82,6 +82,7 @@ def test_of_equals_the_preferred_hook_is_taken() -> None:
         (150, 0.0, False),
         (150, 0.2, True),
         (25, 0.0, False),
+        (45, 0.9, False),
         (2500, 0.0, False),
         (2500, 0.9, False),
     ],
