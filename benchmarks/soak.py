@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 ALARM = re.compile(
-    r"stall|lockup|hung|blocked for more than|unstable|WARNING|BUG|clock skew|Time went",
+    r"\bstall|lockup|hung|blocked for more than|unstable|WARNING|BUG|clock skew|Time went",
     re.IGNORECASE,
 )
 """What a watchdog, or a kernel that lost its way, would have written."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynaccel.verify.probes import probe
+
+from . import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,27 +122,8 @@ echo "late $(/bin/busybox cat /proc/sys/kernel/accel)"
     [("accel=50", 50), ("accel=0", 1), ("accel=1001", 1), ("accel=fast", 1), ("", 1)],
 )
 def test_boot_parameter(kernel: Kernel, tmp_path: Path, parameter: str, ratio: int) -> None:
-    busybox = shutil.which("busybox")
-    assert busybox, "busybox-static is among the packages that make test installs"
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "proc").mkdir()
-    shutil.copy(busybox, tmp_path / "bin/busybox")
-    (tmp_path / "init").write_text(INIT)
-    (tmp_path / "init").chmod(0o755)
-    names = b"bin\nbin/busybox\nproc\ninit\n"
-    image = subprocess.run(
-        ["cpio", "-o", "-H", "newc", "--quiet"],
-        cwd=tmp_path, input=names, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    (tmp_path / "image.cpio").write_bytes(image)
     console = subprocess.run(
-        [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-serial", "stdio", "-machine", "q35", "-cpu", "max",
-            "-accel", "tcg", "-smp", "2", "-m", "256", "-kernel", str(kernel.image),
-            "-initrd", str(tmp_path / "image.cpio"),
-            "-append", f"console=ttyS0 quiet panic=-1 tsc=reliable {parameter}",
-        ],
+        bare.argv(kernel, bare.initramfs(tmp_path, INIT), parameter),
         stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=120,
     ).stdout.decode(errors="replace")  # fmt: skip
     assert "early 1\r" in console, console

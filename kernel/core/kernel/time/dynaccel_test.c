@@ -158,6 +158,33 @@ static void dynaccel_test_saturation(struct kunit *test)
 			min_t(u64, MAX_JIFFY_OFFSET, U32_MAX * 1000ULL));
 }
 
+/* The way back from the scheduler's clock is exact, before and after a bend. */
+static void dynaccel_test_sched_line(struct kunit *test)
+{
+	struct dynaccel_sched_map map = { .real = 500 * NSEC_PER_SEC };
+	s64 offset;
+
+	for (map.ratio = 1; map.ratio <= DYNACCEL_RATIO_MAX; map.ratio++) {
+		map.virtual = map.real * map.ratio + 12345;
+		for (offset = -1000; offset <= NSEC_PER_SEC; offset += 9999999) {
+			u64 now = map.virtual + offset * map.ratio;
+
+			KUNIT_ASSERT_EQ(test, dynaccel_sched_real(&map, now),
+					map.real + offset);
+		}
+	}
+}
+
+/* A century of virtual time is still within what the line can tell. */
+static void dynaccel_test_sched_far(struct kunit *test)
+{
+	struct dynaccel_sched_map map = { .ratio = DYNACCEL_RATIO_MAX };
+	u64 century = 100ULL * 365 * 86400 * NSEC_PER_SEC;
+
+	KUNIT_EXPECT_EQ(test, dynaccel_sched_real(&map, century),
+			div_u64(century, DYNACCEL_RATIO_MAX));
+}
+
 static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE_PARAM(dynaccel_test_scale_rate, dynaccel_test_clocks_gen_params),
 	KUNIT_CASE_PARAM(dynaccel_test_scale_room, dynaccel_test_clocks_gen_params),
@@ -166,6 +193,8 @@ static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE(dynaccel_test_never_early),
 	KUNIT_CASE(dynaccel_test_there_and_back),
 	KUNIT_CASE(dynaccel_test_saturation),
+	KUNIT_CASE(dynaccel_test_sched_line),
+	KUNIT_CASE(dynaccel_test_sched_far),
 	{ }
 };
 
