@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import click
 from dynaccel.cli import terminal
 from dynaccel.cli.run import CPUS_MAX
 from dynaccel.core import units
-from dynaccel.core.artifacts import write_json_atomic
+from dynaccel.core.artifacts import check_writable, write_json_atomic
 from dynaccel.core.errors import StageError, UserError
 from dynaccel.host import kernels
 from dynaccel.verify import report
@@ -81,7 +80,7 @@ def verify(ctx: click.Context, /, **options: Any) -> None:
     parts = chosen_parts(options["parts"])
     json_file: str | None = options["json_file"]
     if json_file not in {None, "-"}:
-        _check_writable(Path(str(json_file)))
+        check_writable(Path(str(json_file)))
     kernel: Kernel | None = None
     with terminal.TerminalReporter.current() as reporter:
         if options["here"]:
@@ -121,20 +120,6 @@ def _check_here(options: dict[str, Any]) -> None:
         raise UserError(
             "only root can measure this machine itself", hint="sudo dynaccel verify --here"
         )
-
-
-def _check_writable(path: Path) -> None:
-    # Found out now and not after minutes of measurement.
-    try:
-        if path.is_dir():
-            raise UserError(f"{path} is a directory", hint="name a file for --json")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}",
-            hint="name a file in a directory that you may write",
-        ) from error
 
 
 def _show(verification: Verification, json_file: str | None) -> None:

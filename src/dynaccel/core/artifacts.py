@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynaccel.core.errors import InfrastructureError
+from dynaccel.core.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +74,24 @@ def staged_directory(final: Path) -> Iterator[Path]:
                 raise _unwritable(final, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """See, before work of minutes, that a file which the user named can be written after it.
+
+    Raises:
+        UserError: It is a directory, or lies where this user may not write.
+    """
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a directory", hint="name a file")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="name a file in a directory that you may write",
+        ) from error
 
 
 def content_hash(parts: Iterable[tuple[str, bytes]]) -> str:

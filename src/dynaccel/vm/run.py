@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-import tempfile
 import time
 from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime, timedelta
@@ -67,7 +66,7 @@ def run(
         InfrastructureError: Cache, runtime directory or an output cannot be written.
     """
     if request.result is not None:
-        _check_writable(request.result)
+        artifacts.check_writable(request.result)
     running = _Run(request, streams or Streams(), reporter, limits or guest.Limits())
     try:
         result = running.run()
@@ -346,19 +345,6 @@ def _credentials(request: RunRequest) -> job.Credentials:
     if request.user is None:
         return job.Credentials.of_caller()
     return job.Credentials.of_user(request.user)
-
-
-def _check_writable(path: Path) -> None:
-    try:
-        if path.is_dir():
-            raise UserError(f"the result file {path} is a directory", hint="name a file")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"the result file {path} cannot be written: {error.strerror}",
-            hint="name a file in a directory that you may write",
-        ) from error
 
 
 def _write(path: Path | None, result: RunResult) -> None:
