@@ -48,9 +48,9 @@ def test_an_interface_that_is_not_there() -> None:
         ("timer_create(x)", 2.5, 0.0, False, False),
         ("timer_create(x)", 2.5, 0.1, True, False),
         ("timer_create(x)", -0.1, 0.0, False, True),
-        ("ITIMER_PROF", -0.9, 0.0, True, False),
-        ("ITIMER_PROF", -1.1, 0.0, False, True),
-        ("ITIMER_PROF", -1.1, 0.5, False, True),
+        ("ITIMER_PROF", -4.7, 0.0, True, False),  # a tick, and 5 % of 0.3 s
+        ("ITIMER_PROF", -4.8, 0.0, False, True),
+        ("ITIMER_PROF", -4.8, 0.5, False, True),
     ],
 )
 def test_a_timer_on_cpu_time(

@@ -100,6 +100,7 @@ def test_parts_by_name() -> None:
         ("WARNING: CPU: 0 PID: 1 at kernel/time/timekeeping.c", False),
         ("clocksource: Marking clocksource 'tsc' as unstable", False),
         ("Clock: clock skew detected", False),
+        ("perf: interrupt took too long (2505 > 2500), lowering", False),
     ],
 )
 def test_complaints_of_the_kernel(line: str, *, ok: bool) -> None:

@@ -88,7 +88,7 @@ SIGNS = (
     Sign(part="log", note="hung|blocked for more", hooks=("watchdog-hung-task",)),
     Sign(part="log", note="workqueue lockup", hooks=("watchdog-workqueue",)),
     Sign(part="log", note="unstable|clock skew", hooks=("watchdog-clocksource",)),
-    Sign(part="log", note="perf: interrupt took", hooks=("interrupt-duration",)),
+    Sign(part="log", note="took too long", hooks=("interrupt-duration",)),
 )
 """The first that fits counts."""
 
@@ -96,7 +96,7 @@ UNSEEN = {
     "build": "without it there is no ratio to set",
     "documentation": "it changes no code",
     "tick-broadcast": "no device of the guest stops in idle, so that the broadcast tick never runs",
-    "suspend-alarm": "the guest does not suspend",
+    "suspend-alarm": "nothing that is measured is suspended meanwhile",
 }
 """Hooks that no check can miss, and why."""
 

@@ -148,8 +148,10 @@ def judge_timer(
         )  # fmt: skip
     late = (record["used_ns"] - record["asked_ns"]) / 1e9 / ratio
     by_clock = name.startswith(BY_CLOCK)
-    # A tick charges a whole tick to whom it finds, who may just have come.
-    early = late < (0 if by_clock else -tick_seconds)
+    # A tick charges a whole tick to whom it finds, who may just have come, and who also pays for
+    # what the kernel itself did on that CPU since the last one.
+    room = 0.0 if by_clock else tick_seconds + CPU_BAR * record["asked_ns"] / 1e9 / ratio
+    early = late < -room
     in_time = late <= 2 * tick_seconds + stolen_seconds
     notes = []
     if early:

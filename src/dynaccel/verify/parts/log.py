@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PART = "log"
 COMPLAINT = re.compile(
     r"\bstall|lockup|\bhung\b|blocked for more than|unstable|\bWARNING\b|\bBUG\b"
-    r"|clock skew|Time went"
+    r"|clock skew|Time went|took too long"
 )
 SHOWN = 3
 """Lines that a note quotes."""

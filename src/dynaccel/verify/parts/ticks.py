@@ -22,7 +22,7 @@ WINDOW_SECONDS = 1.0
 MOST = 0.15
 """Other interrupts of the timer come as well: we saw 1 % more than ticks at every ratio. Not much
 more than this get through to a guest under emulation when its tick comes ten times too often."""
-LEAST = 0.3
+LEAST = 0.4
 """Fewer come when the host is busy: of the time that it left, this part may be without ticks."""
 MOST_STOLEN = 0.6
 """A host that took more left too little to judge by: with ticks ten times too rare we saw 18 %."""
