@@ -90,27 +90,34 @@ static inline uint32_t timestamp_in(const struct packet *packet)
 	return 0;
 }
 
-/* The next segment that the kernel sends; waits for it. */
-static inline struct segment wire_read(int fd)
+/* Takes the next packet that the kernel sends; returns whether it was of TCP. */
+static inline int wire_take(int fd, struct segment *segment)
 {
 	struct packet packet;
 
-	for (;;) {
-		ssize_t size = read(fd, &packet, sizeof(packet));
+	must(read(fd, &packet, sizeof(packet)) > 0, "reading from the wire");
+	if (packet.ip.version != 4 || packet.ip.protocol != IPPROTO_TCP)
+		return 0;
+	*segment = (struct segment){
+		.seq = ntohl(packet.tcp.seq),
+		.ack = ntohl(packet.tcp.ack_seq),
+		.timestamp = timestamp_in(&packet),
+		.near_port = ntohs(packet.tcp.source),
+		.flags = packet.tcp.th_flags,
+		.length = ntohs(packet.ip.tot_len) - packet.ip.ihl * 4 -
+			  packet.tcp.doff * 4,
+	};
+	return 1;
+}
 
-		must(size > 0, "reading from the wire");
-		if (packet.ip.version != 4 || packet.ip.protocol != IPPROTO_TCP)
-			continue;
-		return (struct segment){
-			.seq = ntohl(packet.tcp.seq),
-			.ack = ntohl(packet.tcp.ack_seq),
-			.timestamp = timestamp_in(&packet),
-			.near_port = ntohs(packet.tcp.source),
-			.flags = packet.tcp.th_flags,
-			.length = ntohs(packet.ip.tot_len) - packet.ip.ihl * 4 -
-				  packet.tcp.doff * 4,
-		};
-	}
+/* The next segment that the kernel sends; waits for it. */
+static inline struct segment wire_read(int fd)
+{
+	struct segment segment;
+
+	while (!wire_take(fd, &segment))
+		;
+	return segment;
 }
 
 /* Sends what @segment says to the kernel, with zeros for data. */
