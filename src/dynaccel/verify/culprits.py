@@ -39,15 +39,20 @@ class Sign:
 
     def fits(self, check: Check) -> bool:
         """Whether a failing check is of this kind."""
+        return (
+            self.concerns(check)
+            and re.search(self.note, check.note) is not None
+            and (self.early is None or self.early == _early(check))
+        )
+
+    def concerns(self, check: Check) -> bool:
+        """Whether a check would be of this kind if it failed, or might be."""
         patterns = (
             (self.part, check.part),
             (self.name, check.name),
-            (self.note, check.note),
             (self.mechanism, check.mechanism),
         )
-        return all(re.search(pattern, text) for pattern, text in patterns) and (
-            self.early is None or self.early == _early(check)
-        )
+        return all(re.search(pattern, text) for pattern, text in patterns)
 
 
 SIGNS = (
@@ -115,9 +120,13 @@ def named(check: Check) -> Check:
 def likely(checks: Iterable[Check]) -> dict[str, int]:
     """Return the fewest hooks to which all failures point, with the number that each explains.
 
-    The hook that explains the most comes first; of equals the one that the table prefers.
+    The hook that explains the most comes first; of equals the one that the table prefers. One whose
+    own checks hold counts only where nothing else explains a failure.
     """
-    left = [check.hooks for check in checks if check.hooks]
+    known = list(checks)
+    failed = [check.hooks for check in known if check.hooks]
+    cleared = {name for check in known for name in _sound(check)} - {hooks[0] for hooks in failed}
+    left = [tuple(name for name in hooks if name not in cleared) or hooks for hooks in failed]
     found: dict[str, int] = {}
     while left:
         names = dict.fromkeys(name for hooks in left for name in hooks)
@@ -125,6 +134,14 @@ def likely(checks: Iterable[Check]) -> dict[str, int]:
         found[best] = sum(best in hooks for hooks in left)
         left = [hooks for hooks in left if best not in hooks]
     return found
+
+
+def _sound(check: Check) -> tuple[str, ...]:
+    """Return the hook that would be to blame, it alone, if a check that holds had failed."""
+    if not check.ok or check.ratio == 1:
+        return ()
+    hooks = next((sign.hooks for sign in SIGNS if not sign.note and sign.concerns(check)), ())
+    return hooks if len(hooks) == 1 else ()
 
 
 def _weight(name: str, left: list[tuple[str, ...]]) -> tuple[int, int]:
