@@ -65,7 +65,7 @@ SIGNS = (
     Sign(name="ticks of a busy CPU", early=False, hooks=("clockevents",)),
     Sign(name="ITIMER|RLIMIT_CPU", early=True, hooks=("tick-dynticks", "cpu-time")),
     Sign(name="ITIMER|RLIMIT_CPU", early=False, hooks=("cpu-time", "sched-clock", "clockevents")),
-    Sign(name="timer_create", hooks=("sched-clock", "clockevents")),
+    Sign(part="cpu time", name="timer_create", hooks=("sched-clock", "clockevents")),
     Sign(part="cpu time", name="cpu.max", hooks=("cpu-bandwidth", "sched-clock")),
     Sign(part="cpu time", name="DEADLINE", hooks=("cpu-time", "sched-clock", "clockevents")),
     Sign(part="cpu time", name="latency", hooks=("clockevents", "tick-dynticks", "sched-clock")),
@@ -73,7 +73,7 @@ SIGNS = (
     # What the tick brings along.
     Sign(
         part="clocks",
-        name="coarse|mtime|times|time, |uptime|leap|adjtime",
+        name="coarse|mtime|^times$|^time, |uptime|leap|adjtime",
         hooks=("tick-dynticks", "tick-periodic", "clockevents"),
     ),
     Sign(part="changes", name="coarse", hooks=("clockevents", "tick-dynticks")),
