@@ -4,11 +4,12 @@
  * somewhere between two ticks.
  *
  * A record is {"witness": NAME, "asked_ns": A, "slack_ns": L, "virtual_ns": V,
- * "counts": C, "stale_ns": S}: the timer was asked for A ns (and may take its
+ * "counts": C, "stale_ns": S, ...}: the timer was asked for A ns (and may take its
  * user's time, up to L more), and what it does was seen V ns of the guest's
  * monotonic clock and C counts of the hardware after a moment just before it
  * was armed. So V below A is a timer that was early, and nothing else. At that
- * moment jiffies were S ns behind the clock.
+ * moment jiffies were S ns behind the clock. "torn_counts" is how far apart
+ * clock and counter were read, at both ends together.
  */
 #ifndef DYNACCEL_TIMED_H
 #define DYNACCEL_TIMED_H
@@ -29,13 +30,13 @@ struct moment {
 	int64_t virtual_ns;
 	int64_t stale_ns; /* since the last tick on any CPU */
 	uint64_t counts;
+	uint64_t torn; /* counts that passed while clock and counter were read */
 };
 
 /* The clock and the counter together: of three tries the one least torn apart. */
 static inline struct moment moment(void)
 {
-	struct moment best = { 0 };
-	uint64_t least = UINT64_MAX;
+	struct moment best = { .torn = UINT64_MAX };
 
 	for (int i = 0; i < 3; i++) {
 		/* Read first: it never shows a tick that came after. */
@@ -44,9 +45,9 @@ static inline struct moment moment(void)
 		int64_t virtual_ns = now(CLOCK_MONOTONIC);
 		uint64_t torn = counter() - before;
 
-		if (torn >= least)
+		if (torn >= best.torn)
 			continue;
-		least = torn;
+		best.torn = torn;
 		best.virtual_ns = virtual_ns;
 		best.stale_ns = virtual_ns - tick_ns;
 		best.counts = before + torn / 2;
@@ -60,9 +61,10 @@ static inline void report_slack(const char *witness, int64_t asked_ns,
 {
 	printf("{\"witness\": \"%s\", \"asked_ns\": %" PRId64
 	       ", \"slack_ns\": %" PRId64 ", \"virtual_ns\": %" PRId64
-	       ", \"counts\": %" PRIu64 ", \"stale_ns\": %" PRId64 "}\n",
+	       ", \"counts\": %" PRIu64 ", \"stale_ns\": %" PRId64
+	       ", \"torn_counts\": %" PRIu64 "}\n",
 	       witness, asked_ns, slack_ns, end.virtual_ns - start.virtual_ns,
-	       end.counts - start.counts, start.stale_ns);
+	       end.counts - start.counts, start.stale_ns, start.torn + end.torn);
 	fflush(stdout);
 }
 

@@ -72,7 +72,7 @@ def test_the_kernel_keeps_to_virtual_time(bench: Bench, ratio: int, run: Run) ->
         assert not one.final, f"early: {one}"
         room = one.bar_seconds + LATE_REAL_SECONDS * ratio
         assert one.late_seconds <= room, f"late: {one}"
-        assert one.reached == pytest.approx(ratio, rel=0.01), one
+        assert one.reached == pytest.approx(ratio, rel=0.01 + one.torn), one
 
 
 @pytest.mark.parametrize("ratio", [100, 1000])

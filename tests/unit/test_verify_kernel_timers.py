@@ -39,6 +39,7 @@ def record(
         "virtual_ns": round(took * 1e9),
         "counts": round(took / ratio * FREQUENCY),
         "stale_ns": round(stale * 1e9),
+        "torn_counts": 100,
     }
 
 

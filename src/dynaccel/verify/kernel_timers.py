@@ -135,6 +135,7 @@ class Measured:
         early_seconds: How early it may be.
         final: No busy host explains it.
         reached: Virtual time by real time.
+        torn: How far off that may be, as a fraction: clock and counter are read one by one.
         mechanism: What ends it, as in :class:`Check`.
     """
 
@@ -144,6 +145,7 @@ class Measured:
     early_seconds: float
     final: bool
     reached: float
+    torn: float
     mechanism: str
 
     @property
@@ -192,7 +194,7 @@ def measured(
     else:
         # A tick that a busy host delayed beyond its period is none of the ratio's doing.
         early = max(0.0, stale - tick) if witness.timers(asked) else 0.0
-    late = took - asked
+    late, real = took - asked, real_seconds(record["counts"])
     early += witness.early_seconds
     return Measured(
         name=f"{witness.label}, {asked:g} s" if witness.by_distance else witness.label,
@@ -200,7 +202,8 @@ def measured(
         bar_seconds=bar,
         early_seconds=early,
         final=not witness.steady and -late > early,
-        reached=took / real_seconds(record["counts"]),
+        reached=took / real,
+        torn=real_seconds(record["torn_counts"]) / real,
         mechanism=_mechanism(witness, asked),
     )
 
@@ -237,7 +240,7 @@ def judge(
         told = max(early, key=_beyond) if early else min(ones, key=_beyond)
         error = told.reached / ratio - 1
         note = _why(told, ratio)
-        if not note and abs(error) > MAX_ERROR:
+        if not note and abs(error) > MAX_ERROR + told.torn:
             note = f"by the counter time flowed {told.reached:.5g} times as fast until its end"
         check = Check(
             part=PART,
