@@ -205,9 +205,9 @@ def test_the_timer_wheel_counts_from_a_tick_that_the_host_delayed() -> None:
     assert not judged(early(299_999_999)).ok
 
 
-def test_a_program_may_take_as_long_as_at_ratio_1() -> None:
-    assert judged(made(record(mechanism="program", late_us=49_000))).ok
-    assert not judged(made(record(mechanism="program", late_us=51_000))).ok
+def test_a_program_may_take_twice_as_long_as_at_ratio_1() -> None:
+    assert judged(made(record(mechanism="program", late_us=99_000))).ok
+    assert not judged(made(record(mechanism="program", late_us=101_000))).ok
 
 
 def retimed(change_ns: int, **changed: Any) -> Round:

@@ -308,7 +308,9 @@ def bar_us(one: Round, name: str, base: Base) -> float:
         noise_us = base.noise_us * wait.steps * stretch
         return wheel_window_us(wait, one.ratios, one.tick_ns) + noise_us
     bar = max(MAX_LATE * base.late_us.get(name, 0.0), base.noise_us) * stretch
-    return max(bar, base.program_us) if wait.mechanism == "program" else bar
+    # Most of it is the start of the program, from a shared root file system: it scatters by its own
+    # size, and ratio 1 gave few samples.
+    return max(bar, 2 * base.program_us) if wait.mechanism == "program" else bar
 
 
 def _early(one: Round, name: str) -> str:
