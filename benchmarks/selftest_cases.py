@@ -108,7 +108,6 @@ CASES = (
     _timers("raw_skew", 120, "MONOTONIC against MONOTONIC_RAW: 1 ppm"),
     _timers("threadtest", 30, f"{_ORDER}, on several CPUs"),
     _timers("rtcpie", 20, "periodic interrupts at most 10 % late: at 2 Hz 50 ms / N for real"),
-    _timers("alarmtimer-suspend", 160, "no alarm is 5 s (5 s / N) late; nothing is suspended here"),
     _timers("valid-adjtimex", 1, _SETTING),
     _timers("adjtick", 144, "MONOTONIC follows adjtimex(): 100 ppm"),
     _timers(
