@@ -10,11 +10,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import bare_guest
 import pytest
 
 from dynaccel.verify.probes import probe
-
-from . import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +86,7 @@ b poweroff -f
 
 
 def test_suspend_to_idle_counts_accelerated(kernel: Kernel, tmp_path: Path) -> None:
-    command = bare.argv(kernel, bare.initramfs(tmp_path, SUSPEND), "")
+    command = bare_guest.argv(kernel, bare_guest.initramfs(tmp_path, SUSPEND), "")
     told: dict[str, list[float]] = {}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace"

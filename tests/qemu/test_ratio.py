@@ -9,11 +9,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import bare_guest
 import pytest
 
 from dynaccel.verify.probes import probe
-
-from . import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +122,7 @@ echo "late $(/bin/busybox cat /proc/sys/kernel/accel)"
 )
 def test_boot_parameter(kernel: Kernel, tmp_path: Path, parameter: str, ratio: int) -> None:
     console = subprocess.run(
-        bare.argv(kernel, bare.initramfs(tmp_path, INIT), parameter),
+        bare_guest.argv(kernel, bare_guest.initramfs(tmp_path, INIT), parameter),
         stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=120,
     ).stdout.decode(errors="replace")  # fmt: skip
     assert "early 1\r" in console, console
