@@ -63,6 +63,7 @@ def test_help_loads_nothing_slow() -> None:
         (("run", "--for", "soon", "--", "true"), 125, "'soon' is not a duration"),
         (("run", "--start", "1969-12-31", "--", "true"), 125, "is not a date"),
         (("run", "--root", "/nonexistent", "--", "true"), 125, "no root file system"),
+        (("run", "--qemu", "-name 'x", "--", "true"), 125, "cannot be split into words"),
         (("run", "--accelerator", "hvf", "--", "true"), 125, "hvf"),
     ],
 )

@@ -97,6 +97,12 @@ def test_the_command_line_of_a_plain_guest() -> None:
     assert _lines(SPEC) == SNAPSHOT
 
 
+def test_more_words_for_qemu_stand_last() -> None:
+    words = ("-device", "nvme,drive=d,serial=1", "-drive", "if=none,id=d,file=/a b,format=raw")
+    argv = qemu_argv(replace(SPEC, qemu=words))
+    assert argv == [*qemu_argv(SPEC), *words]
+
+
 def test_kvm_takes_the_hosts_cpu() -> None:
     lines = _lines(replace(SPEC, accelerator=Accelerator.KVM)).splitlines()
     assert {"-accel kvm", "-cpu host"} <= set(lines)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 
 from dynaccel.cli import terminal
 from dynaccel.core import units
-from dynaccel.core.errors import DynaccelError
+from dynaccel.core.errors import DynaccelError, UserError
 from dynaccel.vm.accelerator import AcceleratorChoice
 from dynaccel.vm.result import DEFAULT_CPUS, RunRequest, RunResult
 from dynaccel.vm.run import run as run_in_guest
@@ -31,6 +32,20 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
         return None if value is None else parse(value)
 
     return callback
+
+
+def _words(
+    ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Split each text as a shell would."""
+    del ctx, parameter
+    try:
+        return tuple(word for value in values for word in shlex.split(value))
+    except ValueError as error:
+        raise UserError(
+            f"the text for --qemu cannot be split into words: {error}",
+            hint="quote as in a shell: --qemu '-name \"two words\"'",
+        ) from error
 
 
 @click.command(
@@ -75,6 +90,11 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
 @click.option(
     "--append", metavar="TEXT", default="",
     help="More for the kernel's command line, such as 'nohz=off tsc=unstable'.",
+)  # fmt: skip
+@click.option(
+    "--qemu", metavar="TEXT", multiple=True, callback=_words,
+    help="More for QEMU's command line, such as '-device nvme,drive=d,serial=1"
+    " -drive if=none,id=d,file=disk.img'; may be given several times.",
 )  # fmt: skip
 @click.option(
     "--accelerator", type=click.Choice([choice.value for choice in AcceleratorChoice]),

@@ -151,6 +151,7 @@ class MachineSpec:
         uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
         tsc_khz: How fast its TSC runs; None when its kernel shall find out.
         append: More for its kernel's command line; what stands last there counts.
+        qemu: More words for QEMU's command line, behind all others.
     """
 
     name: str
@@ -167,6 +168,7 @@ class MachineSpec:
     uptime_seconds: int = 0
     tsc_khz: int | None = None
     append: str = ""
+    qemu: tuple[str, ...] = ()
 
 
 def kernel_command_line(spec: MachineSpec) -> str:
@@ -216,7 +218,8 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
         pairs.append(("-netdev", "user,id=net"))
         pairs.append(("-device", "virtio-net-pci,netdev=net,romfile="))
     switches = ["-nodefaults", "-no-user-config", "-no-reboot"]
-    return [QEMU, *switches, "-display", "none", *(word for pair in pairs for word in pair)]
+    words = [word for pair in pairs for word in pair]
+    return [QEMU, *switches, "-display", "none", *words, *spec.qemu]
 
 
 def _storage(spec: MachineSpec) -> list[tuple[str, str]]:

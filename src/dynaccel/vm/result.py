@@ -45,6 +45,7 @@ class RunRequest:
         memory_bytes: Size of its memory.
         kernel: What :func:`dynaccel.host.kernels.resolve` takes.
         append: More for the kernel's command line.
+        qemu: More words for QEMU's command line.
         accelerator: What QEMU runs it with.
         root: ``host``, a directory or a disk image.
         shares: Directories that the guest writes through to.
@@ -66,6 +67,7 @@ class RunRequest:
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     kernel: str | None = None
     append: str = ""
+    qemu: tuple[str, ...] = ()
     accelerator: AcceleratorChoice = AcceleratorChoice.AUTO
     root: str = HOST
     shares: tuple[Path, ...] = ()

@@ -126,6 +126,7 @@ class _Run:
                 uptime_seconds=round(_seconds(request.uptime) or 0),
                 tsc_khz=self._tsc_khz(),
                 append=request.append,
+                qemu=request.qemu,
             )
             return asyncio.run(self._interruptible(spec, directory))
 
