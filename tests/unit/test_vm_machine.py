@@ -35,7 +35,7 @@ qemu-system-x86_64
 -no-reboot
 -display none
 -name run-1
--machine q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off
+-machine q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,i8042=off
 -accel tcg,thread=multi,tb-size=192
 -cpu max
 -smp 2

@@ -190,7 +190,7 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
     """Return the command line that boots ``spec``; an option and its value stand together."""
     pairs = [
         ("-name", _escaped(spec.name)),
-        ("-machine", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off"),
+        ("-machine", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,i8042=off"),
         ("-accel", spec.accelerator.options),
         ("-cpu", spec.accelerator.cpu),
         ("-smp", f"{spec.cpus}"),
