@@ -112,6 +112,7 @@ static void dynaccel_publish_ratio(u32 ratio)
 {
 	WRITE_ONCE(dynaccel_speedup_ratio, ratio);
 	dynaccel_rescale_sched_clock(ratio);
+	dynaccel_rescale_hwtime(ratio);
 	rcu_cpu_stall_reset();
 }
 
@@ -159,29 +160,24 @@ struct clocksource *dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ra
 
 /*
  * Arm this CPU's clock event device for the new ratio. What it was armed with
- * is the right virtual time at the wrong real one. A running tick is made due
- * at once: it brings jiffies and the coarse clocks along and goes on with the
- * new period, where the old period may be N times too long.
+ * is the right virtual time at the wrong real one, and what goes by hardware time
+ * has other virtual times now: it is made due at once, and looks at its queues. So
+ * is a running tick, whose old period may be N times too long.
  */
 static void dynaccel_rearm_cpu(void *unused)
 {
 	struct tick_sched *ts = tick_get_tick_sched(smp_processor_id());
 	struct clock_event_device *dev = __this_cpu_read(tick_cpu_device.evtdev);
-	ktime_t expires, now = ktime_get();
+	ktime_t now = ktime_get();
 
 	softlockup_rescale();
 
 	if (!dev || !clockevent_state_oneshot(dev))
 		return;
 
-	expires = dev->next_event;
-	if (!ts->tick_stopped) {
-		if (hrtimer_is_queued(&ts->sched_timer))
-			hrtimer_start(&ts->sched_timer, now,
-				      HRTIMER_MODE_ABS_PINNED_HARD);
-		expires = min(expires, now);
-	}
-	clockevents_program_event(dev, expires, true);
+	if (!ts->tick_stopped && hrtimer_is_queued(&ts->sched_timer))
+		hrtimer_start(&ts->sched_timer, now, HRTIMER_MODE_ABS_PINNED_HARD);
+	clockevents_program_event(dev, min(dev->next_event, now), true);
 }
 
 /* What waits for its next check may have been sent to wait at a larger ratio. */

@@ -9,6 +9,76 @@
 #include <linux/log2.h>
 
 struct clocksource;
+struct timer_list;
+
+/* Jiffies of hardware time are reckoned with so many bits behind the point. */
+#define DYNACCEL_HW_SHIFT	20
+
+/**
+ * struct dynaccel_hw_line - a line from virtual time to hardware time
+ * @jiffies:	where it starts, in jiffies
+ * @hw_jiffies:	where it starts, in jiffies of hardware time << DYNACCEL_HW_SHIFT
+ * @ns:		where it starts, in nanoseconds of the monotonic clock
+ * @hw_ns:	where it starts, in nanoseconds of hardware time
+ * @ratio:	how much steeper virtual time is
+ */
+struct dynaccel_hw_line {
+	u64	jiffies;
+	u64	hw_jiffies;
+	u64	ns;
+	u64	hw_ns;
+	u32	ratio;
+};
+
+/**
+ * dynaccel_hw_count - go from jiffies to those of hardware time
+ * @line:	the line that holds
+ * @now:	a count of jiffies, not before the line's start
+ *
+ * Return: jiffies of hardware time << DYNACCEL_HW_SHIFT.
+ */
+static inline u64 dynaccel_hw_count(const struct dynaccel_hw_line *line, u64 now)
+{
+	return line->hw_jiffies +
+	       div_u64((now - line->jiffies) << DYNACCEL_HW_SHIFT, line->ratio);
+}
+
+/**
+ * dynaccel_hw_ns - go from the monotonic clock to hardware time
+ * @line:	the line that holds
+ * @now:	nanoseconds; an NMI-safe clock may be a little before the line's start
+ *
+ * Return: nanoseconds of hardware time.
+ */
+static inline u64 dynaccel_hw_ns(const struct dynaccel_hw_line *line, u64 now)
+{
+	return line->hw_ns + div_s64((s64)(now - line->ns), line->ratio);
+}
+
+/**
+ * dynaccel_hw_due - go from a deadline in hardware time to jiffies
+ * @line:	the line that holds
+ * @now:	a count of jiffies
+ * @deadline:	a count of jiffies of hardware time
+ *
+ * Return: the first count of jiffies at which the deadline is reached; before
+ * @now when it has passed, at the most MAX_JIFFY_OFFSET after @now.
+ */
+static inline unsigned long dynaccel_hw_due(const struct dynaccel_hw_line *line, u64 now,
+					    unsigned long deadline)
+{
+	u64 hw = dynaccel_hw_count(line, now);
+	long left = deadline - (unsigned long)(hw >> DYNACCEL_HW_SHIFT);
+	u64 fraction = hw & ((1ULL << DYNACCEL_HW_SHIFT) - 1);
+
+	if (left <= 0)
+		return (unsigned long)now + left;
+	if (left > MAX_JIFFY_OFFSET / line->ratio)
+		return (unsigned long)now + MAX_JIFFY_OFFSET;
+	/* What is behind the point has passed already. */
+	return (unsigned long)now + left * line->ratio -
+	       (unsigned long)((fraction * line->ratio) >> DYNACCEL_HW_SHIFT);
+}
 
 #ifdef CONFIG_DYNACCEL
 /**
@@ -27,11 +97,49 @@ static __always_inline u64 dynaccel_sched_real(const struct dynaccel_sched_map *
 /* dynaccel_sched.c, for dynaccel.c */
 void dynaccel_rescale_sched_clock(u32 ratio);
 
+/* dynaccel_hwtime.c, for dynaccel.c, timekeeping.c and timer.c */
+void dynaccel_rescale_hwtime(u32 ratio);
+void dynaccel_rescale_timers(u32 from, u32 to);
+bool dynaccel_timer_early(const struct timer_list *timer);
+long dynaccel_schedule_timeout(long timeout);
+unsigned long dynaccel_wheel_expires(unsigned long expires, u32 flags);
+
+/**
+ * dynaccel_hwtime_tagged - whether a time-out is hardware time
+ * @timeout:	in jiffies, neither negative nor endless
+ *
+ * Return: true when dynaccel_hwtime_tag() has marked it.
+ */
+static inline bool dynaccel_hwtime_tagged(long timeout)
+{
+	return timeout & DYNACCEL_HWTIME_TAG;
+}
+
 /* dynaccel.c, for timekeeping.c */
 struct clocksource *dynaccel_clocksource(struct clocksource *base);
 struct clocksource *dynaccel_clocksource_base(struct clocksource *cs);
 struct clocksource *dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ratio);
 #else
+static inline bool dynaccel_timer_early(const struct timer_list *timer)
+{
+	return false;
+}
+
+static inline bool dynaccel_hwtime_tagged(long timeout)
+{
+	return false;
+}
+
+static inline long dynaccel_schedule_timeout(long timeout)
+{
+	return timeout;
+}
+
+static inline unsigned long dynaccel_wheel_expires(unsigned long expires, u32 flags)
+{
+	return expires;
+}
+
 static inline struct clocksource *dynaccel_clocksource(struct clocksource *base)
 {
 	return base;
@@ -49,8 +157,31 @@ dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ratio)
 }
 #endif
 
+/**
+ * dynaccel_timer_expires - when the timer wheel has to look at a timer
+ * @expires:	the timer's deadline, in the jiffies that it goes by
+ * @flags:	the timer's flags
+ *
+ * Return: @expires until the ratio first changes; then what
+ * dynaccel_wheel_expires() says.
+ */
+static __always_inline unsigned long dynaccel_timer_expires(unsigned long expires, u32 flags)
+{
+	if (dynaccel_sched_clock_mapped())
+		return dynaccel_wheel_expires(expires, flags);
+	return expires;
+}
+
 /* timekeeping.c, for dynaccel.c */
 void timekeeping_rescale(u32 ratio);
+
+/* tick-sched.c and timer.c, for dynaccel_hwtime.c and timekeeping.c */
+#ifdef CONFIG_TICK_ONESHOT
+void tick_catch_up_jiffies(void);
+#else
+static inline void tick_catch_up_jiffies(void) { }
+#endif
+void timers_rescale(void);
 
 /* tick-broadcast.c, for dynaccel.c */
 #ifdef CONFIG_GENERIC_CLOCKEVENTS_BROADCAST

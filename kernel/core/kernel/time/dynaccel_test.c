@@ -5,7 +5,9 @@
 #include <kunit/test.h>
 #include <linux/clocksource.h>
 #include <linux/dynaccel.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/time64.h>
 
 #include "dynaccel_internal.h"
@@ -185,6 +187,81 @@ static void dynaccel_test_sched_far(struct kunit *test)
 			div_u64(century, DYNACCEL_RATIO_MAX));
 }
 
+/* Changes as they come, one after the other: a ratio, and for how many jiffies. */
+static void dynaccel_test_bend(struct dynaccel_hw_line *line, u32 ratio, u64 jiffies_passed)
+{
+	u64 now = line->jiffies + jiffies_passed;
+
+	line->hw_jiffies = dynaccel_hw_count(line, now);
+	line->jiffies = now;
+	line->ratio = ratio;
+}
+
+/* A deadline is reached at the very jiffy at which its count is. */
+static void dynaccel_test_hw_due(struct kunit *test)
+{
+	struct dynaccel_hw_line line = { .jiffies = INITIAL_JIFFIES, .ratio = 1 };
+	unsigned long now, due, deadline, left;
+	u32 ratio;
+	u64 hw;
+
+	line.hw_jiffies = line.jiffies << DYNACCEL_HW_SHIFT;
+	for (ratio = 2; ratio <= DYNACCEL_RATIO_MAX; ratio++) {
+		dynaccel_test_bend(&line, ratio, 12347);
+		now = line.jiffies + 77777;
+		hw = dynaccel_hw_count(&line, now) >> DYNACCEL_HW_SHIFT;
+		for (left = 1; left < 10 * HZ; left += 97) {
+			deadline = hw + left;
+			due = dynaccel_hw_due(&line, now, deadline);
+			KUNIT_ASSERT_TRUE(test, time_after(due, now));
+			KUNIT_ASSERT_GE(test, dynaccel_hw_count(&line, due) >>
+					DYNACCEL_HW_SHIFT, deadline);
+			KUNIT_ASSERT_LT(test, dynaccel_hw_count(&line, due - 1) >>
+					DYNACCEL_HW_SHIFT, deadline);
+		}
+		KUNIT_ASSERT_TRUE(test, time_before(dynaccel_hw_due(&line, now, hw - 1), now));
+		KUNIT_ASSERT_EQ(test, dynaccel_hw_due(&line, now, hw + MAX_JIFFY_OFFSET),
+				now + MAX_JIFFY_OFFSET);
+	}
+}
+
+/* What is left of a jiffy at a change is not lost, however many changes come. */
+static void dynaccel_test_hw_drift(struct kunit *test)
+{
+	struct dynaccel_hw_line line = { .ratio = 1 };
+	u64 exact = 0;	/* in jiffies << 32 */
+	u32 i, passed;
+
+	for (i = 0; i < 100000; i++) {
+		passed = (i * 2654435761U) >> 18;
+		exact += div_u64((u64)passed << 32, line.ratio);
+		dynaccel_test_bend(&line, (i * 40503U) % DYNACCEL_RATIO_MAX + 1, passed);
+	}
+	KUNIT_EXPECT_LE(test, line.hw_jiffies >> DYNACCEL_HW_SHIFT, exact >> 32);
+	KUNIT_EXPECT_GE(test, (line.hw_jiffies >> DYNACCEL_HW_SHIFT) + 1, exact >> 32);
+}
+
+/* The mark goes on what is a duration, and comes off whatever is left of it. */
+static void dynaccel_test_hw_tag(struct kunit *test)
+{
+	static const long plain[] = { 0, -1, -ERESTARTSYS, MAX_SCHEDULE_TIMEOUT };
+	unsigned int i;
+	long timeout;
+
+	for (i = 0; i < ARRAY_SIZE(plain); i++) {
+		KUNIT_EXPECT_EQ(test, dynaccel_hwtime_tag(plain[i]), plain[i]);
+		KUNIT_EXPECT_EQ(test, dynaccel_hwtime_untag(plain[i]), plain[i]);
+	}
+	for (timeout = 1; timeout < MAX_JIFFY_OFFSET / 3; timeout *= 3) {
+		KUNIT_EXPECT_TRUE(test,
+				  dynaccel_hwtime_tagged(dynaccel_hwtime_tag(timeout)));
+		KUNIT_EXPECT_FALSE(test, dynaccel_hwtime_tagged(timeout));
+		KUNIT_EXPECT_EQ(test, dynaccel_hwtime_untag(dynaccel_hwtime_tag(timeout)),
+				timeout);
+		KUNIT_EXPECT_EQ(test, dynaccel_hwtime_untag(timeout), timeout);
+	}
+}
+
 static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE_PARAM(dynaccel_test_scale_rate, dynaccel_test_clocks_gen_params),
 	KUNIT_CASE_PARAM(dynaccel_test_scale_room, dynaccel_test_clocks_gen_params),
@@ -195,6 +272,9 @@ static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE(dynaccel_test_saturation),
 	KUNIT_CASE(dynaccel_test_sched_line),
 	KUNIT_CASE(dynaccel_test_sched_far),
+	KUNIT_CASE(dynaccel_test_hw_due),
+	KUNIT_CASE(dynaccel_test_hw_drift),
+	KUNIT_CASE(dynaccel_test_hw_tag),
 	{ }
 };
 

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dynaccel - hardware time, for what waits for a device
+ *
+ * A device keeps real time, whatever the clocks show. Jiffies of hardware time
+ * and nanoseconds of hardware time are lines over jiffies and over the monotonic
+ * clock which are an N-th as steep, bend whenever the ratio changes, and are the
+ * same as what they stand on until it first does. Timers that go by them are
+ * queued where all timers are, at the virtual time that is theirs at the present
+ * ratio, and are queued anew when it changes.
+ */
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/dynaccel.h>
+#include <linux/export.h>
+#include <linux/hrtimer.h>
+#include <linux/kernel.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sched/debug.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+#include <linux/timer.h>
+#include <linux/timerqueue.h>
+#include <linux/wait_bit.h>
+
+#include "dynaccel_internal.h"
+#include "tick-internal.h"
+
+/*
+ * The line that holds is number dynaccel_hw_turn. The other one is written in
+ * stop_machine(), and then the number goes up. Who was interrupted while reading
+ * sees that, and reads again; an NMI never waits.
+ */
+static struct dynaccel_hw_line dynaccel_hw_lines[2] = {
+	{ .ratio = 1 },
+};
+
+static unsigned int dynaccel_hw_turn;
+
+static struct dynaccel_hw_line dynaccel_hw_begin(unsigned int *turn)
+{
+	*turn = READ_ONCE(dynaccel_hw_turn);
+	smp_rmb();
+	return dynaccel_hw_lines[*turn & 1];
+}
+
+static bool dynaccel_hw_retry(unsigned int turn)
+{
+	smp_rmb();
+	return READ_ONCE(dynaccel_hw_turn) != turn;
+}
+
+/* Both ends of the same moment: the line and a count of jiffies. */
+static struct dynaccel_hw_line dynaccel_hw_at_jiffies(u64 *now)
+{
+	struct dynaccel_hw_line line;
+	unsigned int turn;
+
+	do {
+		line = dynaccel_hw_begin(&turn);
+		*now = get_jiffies_64();
+	} while (dynaccel_hw_retry(turn));
+	return line;
+}
+
+/**
+ * dynaccel_hwtime_jiffies - a count of jiffies that runs in hardware time
+ *
+ * Use it as hwtime_jiffies.
+ *
+ * Return: jiffies until the ratio first changes; grows by HZ in a real second.
+ */
+unsigned long dynaccel_hwtime_jiffies(void)
+{
+	struct dynaccel_hw_line line;
+	u64 now;
+
+	if (!dynaccel_sched_clock_mapped())
+		return jiffies;
+	line = dynaccel_hw_at_jiffies(&now);
+	return (unsigned long)(dynaccel_hw_count(&line, now) >> DYNACCEL_HW_SHIFT);
+}
+EXPORT_SYMBOL(dynaccel_hwtime_jiffies);
+
+/**
+ * dynaccel_hwtime_ns - nanoseconds of hardware time
+ *
+ * Use it as hwtime_ktime_get() and hwtime_ktime_get_ns(). Not for time stamps:
+ * there is no clock that programs could compare it with.
+ *
+ * Return: CLOCK_MONOTONIC until the ratio first changes; real time afterwards.
+ */
+u64 dynaccel_hwtime_ns(void)
+{
+	struct dynaccel_hw_line line;
+	unsigned int turn;
+	u64 now;
+
+	if (!dynaccel_sched_clock_mapped())
+		return ktime_get_mono_fast_ns();
+	do {
+		line = dynaccel_hw_begin(&turn);
+		now = ktime_get_mono_fast_ns();
+	} while (dynaccel_hw_retry(turn));
+	return dynaccel_hw_ns(&line, now);
+}
+EXPORT_SYMBOL(dynaccel_hwtime_ns);
+
+/**
+ * dynaccel_wheel_expires - when the timer wheel has to look at a timer
+ * @expires:	the timer's deadline, in the jiffies that it goes by
+ * @flags:	the timer's flags
+ *
+ * Return: the deadline in jiffies, and what these are behind the clocks.
+ */
+unsigned long dynaccel_wheel_expires(unsigned long expires, u32 flags)
+{
+	struct dynaccel_hw_line line;
+	u64 now;
+
+	if (flags & TIMER_HWTIME) {
+		line = dynaccel_hw_at_jiffies(&now);
+		expires = dynaccel_hw_due(&line, now, expires);
+	}
+	return expires + dynaccel_jiffies_lag();
+}
+
+/*
+ * Called in stop_machine() as the ratio is published. Jiffies have been brought
+ * up to date to the jiffy, or a tick's worth of them would count at the new ratio.
+ */
+void dynaccel_rescale_hwtime(u32 ratio)
+{
+	const struct dynaccel_hw_line *line = &dynaccel_hw_lines[dynaccel_hw_turn & 1];
+	struct dynaccel_hw_line *next = &dynaccel_hw_lines[~dynaccel_hw_turn & 1];
+	u64 ns = ktime_get_mono_fast_ns(), now = get_jiffies_64();
+
+	next->hw_jiffies = dynaccel_hw_count(line, now);
+	next->jiffies = now;
+	next->hw_ns = dynaccel_hw_ns(line, ns);
+	next->ns = ns;
+	next->ratio = ratio;
+	/* Who sees the number sees what it stands for. */
+	smp_store_release(&dynaccel_hw_turn, dynaccel_hw_turn + 1);
+}
+
+/* Move a timer that has not expired to where the new ratio has it. */
+static void dynaccel_rescale_hrtimer(struct hrtimer *timer, u32 from, u32 to)
+{
+	ktime_t now = hrtimer_cb_get_time(timer);
+	s64 soft = ktime_sub(hrtimer_get_softexpires(timer), now);
+	s64 hard = ktime_sub(hrtimer_get_expires(timer), now);
+
+	if (soft > 0)
+		soft = dynaccel_mul_ns(dynaccel_div_ns(soft, from), to);
+	if (hard > 0)
+		hard = dynaccel_mul_ns(dynaccel_div_ns(hard, from), to);
+	hrtimer_set_expires_range(timer, ktime_add_safe(now, soft), max(hard - soft, 0LL));
+}
+
+static void dynaccel_rescale_queue(struct timerqueue_head *queue, u32 from, u32 to)
+{
+	struct timerqueue_head moved;
+	struct timerqueue_node *node, *next;
+
+	timerqueue_init_head(&moved);
+	for (node = timerqueue_getnext(queue); node; node = next) {
+		next = timerqueue_iterate_next(node);
+		if (!container_of(node, struct hrtimer, node)->is_hwtime)
+			continue;
+		timerqueue_del(queue, node);
+		timerqueue_add(&moved, node);
+	}
+	while ((node = timerqueue_getnext(&moved))) {
+		timerqueue_del(&moved, node);
+		dynaccel_rescale_hrtimer(container_of(node, struct hrtimer, node), from, to);
+		timerqueue_add(queue, node);
+	}
+}
+
+/**
+ * dynaccel_rescale_timers - queue what goes by hardware time anew
+ * @from:	the ratio until now
+ * @to:		the ratio from now on
+ *
+ * Called in stop_machine() once the clocks run at the new ratio, so that no timer
+ * expires in between. Nobody holds the queues' locks then, for who does has
+ * interrupts disabled. Each CPU looks at its queues again as it arms its clock
+ * event device for the new ratio.
+ */
+void dynaccel_rescale_timers(u32 from, u32 to)
+{
+	struct hrtimer_cpu_base *base;
+	unsigned int cpu, i;
+
+	timers_rescale();
+	for_each_possible_cpu(cpu) {
+		base = &per_cpu(hrtimer_bases, cpu);
+		for (i = 0; i < HRTIMER_MAX_CLOCK_BASES; i++)
+			dynaccel_rescale_queue(&base->clock_base[i].active, from, to);
+	}
+}
+
+/**
+ * dynaccel_timer_early - whether a timer of hardware time has come too early
+ * @timer:	a timer that the wheel has let go
+ *
+ * The wheel has an end, 50 days at HZ=250 and no more than so many virtual ones.
+ *
+ * Return: true when its time has not come.
+ */
+bool dynaccel_timer_early(const struct timer_list *timer)
+{
+	return timer->flags & TIMER_HWTIME &&
+	       time_after(timer->expires, dynaccel_hwtime_jiffies());
+}
+
+/**
+ * dynaccel_timer_jiffies - the count of jiffies that a timer goes by
+ * @timer:	a timer
+ *
+ * Return: what to add a delay to.
+ */
+unsigned long dynaccel_timer_jiffies(const struct timer_list *timer)
+{
+	return timer->flags & TIMER_HWTIME ? dynaccel_hwtime_jiffies() : jiffies;
+}
+
+struct dynaccel_sleeper {
+	struct timer_list	timer;
+	struct task_struct	*task;
+};
+
+static void dynaccel_wake(struct timer_list *timer)
+{
+	wake_up_process(container_of(timer, struct dynaccel_sleeper, timer)->task);
+}
+
+/**
+ * dynaccel_schedule_timeout - schedule_timeout() in hardware time
+ * @timeout:	in jiffies of hardware time, marked by dynaccel_hwtime_tag()
+ *
+ * Return: what is left of it, marked again; 0 when nothing is.
+ */
+long __sched dynaccel_schedule_timeout(long timeout)
+{
+	struct dynaccel_sleeper sleeper = { .task = current };
+	unsigned long expires;
+
+	expires = dynaccel_hwtime_jiffies() + dynaccel_hwtime_untag(timeout);
+	timer_setup_on_stack(&sleeper.timer, dynaccel_wake, TIMER_HWTIME);
+	sleeper.timer.expires = expires;
+	add_timer(&sleeper.timer);
+	schedule();
+	del_timer_sync(&sleeper.timer);
+	destroy_timer_on_stack(&sleeper.timer);
+
+	return dynaccel_hwtime_tag(max_t(long, expires - dynaccel_hwtime_jiffies(), 0));
+}
+
+static int __sched dynaccel_bit_wait(struct wait_bit_key *word, int mode)
+{
+	long left = word->timeout - dynaccel_hwtime_jiffies();
+
+	if (left <= 0)
+		return -EAGAIN;
+	schedule_timeout(dynaccel_hwtime_tag(left));
+	return signal_pending_state(mode, current) ? -EINTR : 0;
+}
+
+/**
+ * dynaccel_hwtime_wait_on_bit - wait for a bit to be cleared
+ * @word:	where the bit is
+ * @bit:	its number
+ * @mode:	the state to sleep in
+ * @timeout:	in jiffies of hardware time
+ *
+ * Use it as hwtime_wait_on_bit_timeout().
+ *
+ * Return: 0 when the bit is clear, -EAGAIN after @timeout, -EINTR on a signal.
+ */
+int __sched dynaccel_hwtime_wait_on_bit(unsigned long *word, int bit, unsigned int mode,
+					unsigned long timeout)
+{
+	DEFINE_WAIT_BIT(wait, word, bit);
+
+	might_sleep();
+	if (!test_bit(bit, word))
+		return 0;
+	wait.key.timeout = dynaccel_hwtime_jiffies() + timeout;
+	return __wait_on_bit(bit_waitqueue(word, bit), &wait, dynaccel_bit_wait, mode);
+}
+EXPORT_SYMBOL_GPL(dynaccel_hwtime_wait_on_bit);
+
+/**
+ * dynaccel_hwtime_hrtimer_start - start a timer of hardware time
+ * @timer:	the timer
+ * @expires:	nanoseconds; of hardware time when @mode is a relative one
+ * @range_ns:	how much later it may be, in the same time
+ * @mode:	an enum hrtimer_mode
+ *
+ * Use it as hwtime_hrtimer_start(). What is absolute belongs to the timer's clock
+ * and is left as it is.
+ */
+void dynaccel_hwtime_hrtimer_start(struct hrtimer *timer, s64 expires, u64 range_ns,
+				   unsigned int mode)
+{
+	/* No change of the ratio between reckoning and queueing. */
+	preempt_disable();
+	timer->is_hwtime = !!(mode & HRTIMER_MODE_REL);
+	if (timer->is_hwtime && expires > 0) {
+		expires = dynaccel_virtual_ns(expires);
+		range_ns = dynaccel_virtual_ns(range_ns);
+	}
+	hrtimer_start_range_ns(timer, expires, range_ns, mode);
+	preempt_enable();
+}
+EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimer_start);
+
+/**
+ * dynaccel_hwtime_hrtimer_forward - let a periodic timer's next period begin
+ * @timer:	a timer that is not queued, usually because it has expired
+ * @now:	the time on the timer's clock
+ * @interval:	the period in nanoseconds of hardware time
+ *
+ * Use it as hwtime_hrtimer_forward() and hwtime_hrtimer_forward_now().
+ *
+ * Return: how many periods have passed.
+ */
+u64 dynaccel_hwtime_hrtimer_forward(struct hrtimer *timer, s64 now, s64 interval)
+{
+	timer->is_hwtime = true;
+	return hrtimer_forward(timer, now, dynaccel_virtual_ns(interval));
+}
+EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimer_forward);
+
+/* The state to sleep in is set. Returns 0 when the time has passed. */
+static int __sched dynaccel_hrtimeout(u64 min_ns, u64 range_ns)
+{
+	struct hrtimer_sleeper sleeper;
+
+	hrtimer_init_sleeper_on_stack(&sleeper, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	sleeper.timer.is_hwtime = true;
+	preempt_disable();
+	hrtimer_set_expires_range_ns(&sleeper.timer, dynaccel_virtual_ns(min_ns),
+				     dynaccel_virtual_ns(range_ns));
+	hrtimer_sleeper_start_expires(&sleeper, HRTIMER_MODE_REL);
+	preempt_enable();
+
+	if (likely(sleeper.task))
+		schedule();
+
+	hrtimer_cancel(&sleeper.timer);
+	destroy_hrtimer_on_stack(&sleeper.timer);
+	__set_current_state(TASK_RUNNING);
+	return sleeper.task ? -EINTR : 0;
+}
+
+/**
+ * dynaccel_hwtime_hrtimeout - schedule_hrtimeout_range() in hardware time
+ * @expires:	nanoseconds; of hardware time when @mode is a relative one
+ * @range_ns:	how much later it may be, in the same time
+ * @mode:	an enum hrtimer_mode
+ *
+ * Use it as hwtime_schedule_hrtimeout(). What is absolute is CLOCK_MONOTONIC.
+ *
+ * Return: 0 when the time has passed, -EINTR when somebody woke the task.
+ */
+int __sched dynaccel_hwtime_hrtimeout(s64 *expires, u64 range_ns, unsigned int mode)
+{
+	if (!expires || *expires <= 0 || !(mode & HRTIMER_MODE_REL))
+		return schedule_hrtimeout_range(expires, range_ns, mode);
+	return dynaccel_hrtimeout(*expires, range_ns);
+}
+EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimeout);
+
+/**
+ * dynaccel_hwtime_sleep - sleep, whoever may wake the task
+ * @min_ns:	how long, in nanoseconds of hardware time
+ * @range_ns:	how much longer it may be
+ * @state:	the state to sleep in
+ */
+void __sched dynaccel_hwtime_sleep(u64 min_ns, u64 range_ns, unsigned int state)
+{
+	u64 end = dynaccel_hwtime_ns() + min_ns;
+	s64 left = min_ns;
+
+	while (left > 0) {
+		__set_current_state(state);
+		if (!dynaccel_hrtimeout(left, range_ns))
+			break;
+		left = end - dynaccel_hwtime_ns();
+	}
+}
+EXPORT_SYMBOL(dynaccel_hwtime_sleep);
+
+/**
+ * hwtime_usleep_range_state - usleep_range_state() in hardware time
+ * @min:	microseconds that have to pass
+ * @max:	microseconds that may pass
+ * @state:	the state to sleep in
+ */
+void __sched hwtime_usleep_range_state(unsigned long min, unsigned long max,
+				       unsigned int state)
+{
+	dynaccel_hwtime_sleep((u64)min * NSEC_PER_USEC, (u64)(max - min) * NSEC_PER_USEC,
+			      state);
+}
+EXPORT_SYMBOL(hwtime_usleep_range_state);
+
+/**
+ * hwtime_usleep_range - usleep_range() in hardware time
+ * @min:	microseconds that have to pass
+ * @max:	microseconds that may pass
+ */
+void __sched hwtime_usleep_range(unsigned long min, unsigned long max)
+{
+	hwtime_usleep_range_state(min, max, TASK_UNINTERRUPTIBLE);
+}
+EXPORT_SYMBOL(hwtime_usleep_range);
+
+/**
+ * hwtime_usleep_idle_range - usleep_idle_range() in hardware time
+ * @min:	microseconds that have to pass
+ * @max:	microseconds that may pass
+ */
+void __sched hwtime_usleep_idle_range(unsigned long min, unsigned long max)
+{
+	hwtime_usleep_range_state(min, max, TASK_IDLE);
+}
+EXPORT_SYMBOL(hwtime_usleep_idle_range);
+
+/**
+ * hwtime_msleep - msleep() in hardware time
+ * @msecs:	milliseconds
+ */
+void hwtime_msleep(unsigned int msecs)
+{
+	unsigned long timeout = msecs_to_jiffies(msecs) + 1;
+
+	while (timeout)
+		timeout = hwtime_schedule_timeout_uninterruptible(timeout);
+}
+EXPORT_SYMBOL(hwtime_msleep);
+
+/**
+ * hwtime_msleep_interruptible - msleep_interruptible() in hardware time
+ * @msecs:	milliseconds
+ *
+ * Return: the milliseconds that a signal has saved.
+ */
+unsigned long hwtime_msleep_interruptible(unsigned int msecs)
+{
+	unsigned long timeout = msecs_to_jiffies(msecs) + 1;
+
+	while (timeout && !signal_pending(current))
+		timeout = hwtime_schedule_timeout_interruptible(timeout);
+	return jiffies_to_msecs(timeout);
+}
+EXPORT_SYMBOL(hwtime_msleep_interruptible);
+
+/**
+ * hwtime_ssleep - ssleep() in hardware time
+ * @seconds:	seconds
+ */
+void hwtime_ssleep(unsigned int seconds)
+{
+	hwtime_msleep(seconds * 1000);
+}
+EXPORT_SYMBOL(hwtime_ssleep);
+
+/**
+ * hwtime_fsleep - fsleep() in hardware time
+ * @usecs:	microseconds
+ */
+void hwtime_fsleep(unsigned long usecs)
+{
+	if (usecs <= 10)
+		udelay(usecs);
+	else if (usecs <= 20000)
+		hwtime_usleep_range(usecs, 2 * usecs);
+	else
+		hwtime_msleep(DIV_ROUND_UP(usecs, 1000));
+}
+EXPORT_SYMBOL(hwtime_fsleep);
