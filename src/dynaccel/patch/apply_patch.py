@@ -32,11 +32,13 @@ class PatchRequest:
         tree: Top of a kernel source tree.
         kernel_dir: Where ``core/`` and ``hooks/series.toml`` are; dynaccel's own when None.
         without: Names of hooks to leave out, to see what breaks; the tree is clean then.
+        hwtime: Whether drivers wait in hardware time.
     """
 
     tree: Path
     kernel_dir: Path | None = None
     without: tuple[str, ...] = ()
+    hwtime: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,16 @@ def apply(request: PatchRequest, *, reporter: Reporter) -> PatchResult:
         UserError: No kernel source tree, mistakes in the series, no such hook to leave out, or no
             permission to write.
         TreeMismatchError: The tree does not fit.
-        MissingError: git is not there.
+        MissingError: git, or spatch where it is needed, is not there.
         InfrastructureError: A disk is full, or the installation is damaged.
     """
-    found = plan(request.tree, kernel_dir=request.kernel_dir, without=request.without)
+    found = plan(
+        request.tree,
+        kernel_dir=request.kernel_dir,
+        without=request.without,
+        hwtime=request.hwtime,
+        reporter=reporter,
+    )
     return apply_plan(found, reporter=reporter)
 
 

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dynaccel.core import artifacts
 from dynaccel.core.errors import InfrastructureError, TreeMismatchError
+from dynaccel.core.events import NullReporter
 from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths
-from dynaccel.patch import series
+from dynaccel.patch import hwtime_rules, series
 from dynaccel.patch.explain_misfit import Misfit, explain
+from dynaccel.patch.hwtime_convert import Converter
+from dynaccel.patch.hwtime_tree import HwtimePlan, plan_hwtime, strip_hwtime
 from dynaccel.patch.read_tree import TreeFile, read_tree_file
 from dynaccel.patch.scratch import Scratch, scratch
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from dynaccel.core.events import Reporter
+    from dynaccel.patch.hwtime_tree import HwtimeFile
     from dynaccel.patch.series import SelectedHook
 
 _OURS = b"dynaccel"
@@ -95,6 +100,8 @@ class Plan:
         hooked: The files of Linux that hooks change, sorted by path.
         hooks: What becomes of each hook, in the order of the series.
         misfits: What keeps the patch from being applied; empty when it fits.
+        waiting: The other files of Linux that hardware time changes, sorted by path.
+        hwtime: What hardware time does; None when it is left out, or when the hooks do not fit.
     """
 
     tree: Path
@@ -103,11 +110,13 @@ class Plan:
     hooked: tuple[FileChange, ...]
     hooks: tuple[HookPlan, ...]
     misfits: tuple[Misfit, ...]
+    waiting: tuple[FileChange, ...] = ()
+    hwtime: HwtimePlan | None = None
 
     @property
     def files(self) -> tuple[FileChange, ...]:
         """All files that the patch touches, sorted by path."""
-        return tuple(sorted((*self.core, *self.hooked), key=lambda file: file.path))
+        return tuple(sorted((*self.core, *self.hooked, *self.waiting), key=lambda file: file.path))
 
     @property
     def changes(self) -> tuple[FileChange, ...]:
@@ -115,20 +124,30 @@ class Plan:
         return tuple(file for file in self.files if file.state is not FileState.UNCHANGED)
 
 
-def plan(tree: Path, *, kernel_dir: Path | None = None, without: Sequence[str] = ()) -> Plan:
-    """Return what the patch would do to a tree; reads only the files that it touches.
+def plan(
+    tree: Path,
+    *,
+    kernel_dir: Path | None = None,
+    without: Sequence[str] = (),
+    hwtime: bool = True,
+    reporter: Reporter | None = None,
+) -> Plan:
+    """Return what the patch would do to a tree; reads what it touches, and all hardware paths.
 
     Args:
         tree: Top of a kernel source tree.
-        kernel_dir: Where ``core/`` and ``hooks/series.toml`` are; dynaccel's own when None.
+        kernel_dir: Where ``core/``, ``hooks/series.toml`` and ``hwtime/`` are; dynaccel's own when
+            None.
         without: Names of hooks to leave out; the tree has to be clean then.
+        hwtime: Whether drivers wait in hardware time; else that is taken out of the tree.
+        reporter: Gets the progress.
 
     Raises:
-        UserError: ``tree`` is no kernel source tree, the series has mistakes, or there is no such
+        UserError: ``tree`` is no kernel source tree, a table has mistakes, or there is no such
             hook to leave out.
         TreeMismatchError: The tree's version is not served, or hooks are to be left out of a
             patched tree. (A hook that finds no place is no error here: see :attr:`Plan.misfits`.)
-        MissingError: git is not there.
+        MissingError: git, or spatch where it is needed, is not there.
         InfrastructureError: dynaccel's own files or the temporary directory are not usable.
     """
     version = KernelVersion.of_tree(tree)
@@ -137,18 +156,62 @@ def plan(tree: Path, *, kernel_dir: Path | None = None, without: Sequence[str] =
     table = series.load(source / "hooks")
     series.require_names(table, without)
     hooks = series.select(table, source / "hooks", version)
+    rules = hwtime_rules.load(source / "hwtime")
+    converter = Converter(rules) if rules is not None else None
     core, core_misfits = _plan_core(tree, source / "core")
     if without:
         _refuse_patched(tree, core)
         hooks = tuple(hook for hook in hooks if hook.name not in without)
-    hook_plans, hooked, hook_misfits = _plan_hooks(tree, hooks)
+    hook_plans, hooked, hook_misfits = _plan_hooks(tree, hooks, converter)
     misfits = [*core_misfits, *hook_misfits]
     if any(file.now is not None for file in core):
         misfits = [_blame_other_patch(misfit) for misfit in misfits]
-    return Plan(
+    found = Plan(
         tree=tree, version=version, core=core, hooked=hooked, hooks=hook_plans,
         misfits=tuple(misfits),
     )  # fmt: skip
+    if converter is None or misfits:
+        return found
+    return _with_hwtime(found, converter, wanted=hwtime, reporter=reporter or NullReporter())
+
+
+def _with_hwtime(found: Plan, converter: Converter, *, wanted: bool, reporter: Reporter) -> Plan:
+    """Return a plan with hardware time put in, or taken out of a patched tree."""
+    hooked = {file.path: file for file in found.hooked}
+    own = {file.path for file in found.core}
+    hwtime = None
+    files: tuple[HwtimeFile, ...] = ()
+    if wanted:
+        contents = {path: file.after for path, file in hooked.items()}
+        hwtime = plan_hwtime(found.tree, converter, hooked=contents, skip=own, reporter=reporter)
+        files = hwtime.files
+    elif any(file.now is not None for file in found.core):
+        files = strip_hwtime(found.tree, converter, skip=own | set(hooked), reporter=reporter)
+    after = {file.path: file.after for file in files if file.path in hooked}
+    return replace(
+        found,
+        hooked=tuple(
+            _settled(replace(file, after=after.get(file.path, file.after))) for file in found.hooked
+        ),
+        waiting=tuple(
+            _settled(
+                FileChange(
+                    path=file.path,
+                    state=FileState.CHANGE,
+                    now=file.now,
+                    pristine=file.pristine,
+                    after=file.after,
+                )
+            )
+            for file in files
+            if file.path not in hooked
+        ),
+        hwtime=hwtime,
+    )
+
+
+def _settled(file: FileChange) -> FileChange:
+    return replace(file, state=FileState.UNCHANGED if file.now == file.after else FileState.CHANGE)
 
 
 def require_hooks(names: Sequence[str]) -> None:
@@ -212,11 +275,18 @@ def _core_state(now: bytes | None, after: bytes) -> FileState:
 
 
 def _plan_hooks(
-    tree: Path, hooks: Sequence[SelectedHook]
+    tree: Path, hooks: Sequence[SelectedHook], converter: Converter | None
 ) -> tuple[tuple[HookPlan, ...], tuple[FileChange, ...], list[Misfit]]:
     names = sorted({diff.path for hook in hooks for diff in hook.files})
     found = {path: read_tree_file(tree, path) for path in names}
-    now = {path: file.content for path, file in found.items() if file.content is not None}
+    there = {path: file.content for path, file in found.items() if file.content is not None}
+    # Hardware time comes on top of the hooks, so it has to go before they can be told.
+    now = {
+        path: converter.strip(content)
+        if converter is not None and converter.rules.of_path(path) is not None
+        else content
+        for path, content in there.items()
+    }
     with scratch() as area:
         area.write(now)
         applied = _unapply(area, hooks, now)
@@ -228,8 +298,10 @@ def _plan_hooks(
         FileChange(
             path=path,
             # What is there already stays as it is, byte for byte.
-            state=FileState.UNCHANGED if path in settled else FileState.CHANGE,
-            now=content,
+            state=FileState.UNCHANGED
+            if path in settled and there[path] == content
+            else FileState.CHANGE,
+            now=there[path],
             pristine=pristine[path],
             after=content if path in settled else (after[path] or b""),
         )
