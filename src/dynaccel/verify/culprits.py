@@ -80,6 +80,7 @@ SIGNS = (
     Sign(part="changes", name="jiffies", hooks=("tick-dynticks", "tick-periodic")),
     # Waits.
     Sign(part="changes", name="wait", hooks=("clockevents", "tick-dynticks")),
+    Sign(part="hardware waits", hooks=("hardware-time",)),
     Sign(mechanism="wheel", early=True, hooks=("timer-wheel",)),
     Sign(mechanism="jiffies", early=True, hooks=("tick-dynticks", "tick-periodic")),
     Sign(part="waits", hooks=("clockevents", "tick-dynticks")),
@@ -101,6 +102,8 @@ UNSEEN = {
     "build": "without it there is no ratio to set",
     "documentation": "it changes no code",
     "tick-broadcast": "no device of the guest stops in idle, so that the broadcast tick never runs",
+    "idle-length": "a guest's CPU has one state of idleness under emulation",
+    "block-latency": "no disk is written to meanwhile",
     "suspend-alarm": "nothing that is measured is suspended meanwhile",
 }
 """Hooks that no check can miss, and why."""

@@ -25,6 +25,7 @@ PARTS = {
     "waits": "dynaccel.verify.parts.waits",
     "re-timed waits": "dynaccel.verify.parts.retimed",
     "kernel timers": "dynaccel.verify.parts.kernel_timers",
+    "hardware waits": "dynaccel.verify.parts.hardware",
     "cpu time": "dynaccel.verify.parts.cpu_time",
     "changes": "dynaccel.verify.parts.changes",
     "log": "dynaccel.verify.parts.log",

@@ -270,6 +270,19 @@ static __always_inline u64 dynaccel_idle_event(u64 base, u64 next)
 }
 
 /**
+ * dynaccel_idle_length - how long an idle CPU sleeps for real
+ * @virtual_ns:	by the clocks; negative when an event is overdue
+ *
+ * What it takes to enter a state of idleness and to leave it again is hardware's.
+ *
+ * Return: the duration in real time at the present ratio.
+ */
+static __always_inline s64 dynaccel_idle_length(s64 virtual_ns)
+{
+	return virtual_ns < 0 ? virtual_ns : dynaccel_real_ns(virtual_ns);
+}
+
+/**
  * dynaccel_hw_jiffies - a duration of real time as a number of jiffies
  * @real:	the duration in jiffies at ratio 1
  *
