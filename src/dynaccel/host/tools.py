@@ -21,6 +21,7 @@ PACKAGES = {
     "perl": "perl",
     "qemu-img": "qemu-utils",
     "qemu-system-x86_64": "qemu-system-x86",
+    "spatch": "coccinelle",
     "tar": "tar",
     "xz": "xz-utils",
 }

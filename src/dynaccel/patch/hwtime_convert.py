@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from dynaccel.patch.hwtime_lex import parse
 from dynaccel.patch.hwtime_own import own_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dynaccel.patch.hwtime_lex import Code
     from dynaccel.patch.hwtime_rules import PathRules, Rules
@@ -56,11 +56,13 @@ class Clocks:
 
     Attributes:
         deadlines: Offsets of those that belong to deadlines.
-        unknown: Whether it is not known, and why; None when it is.
+        unknown: Offsets of those that may, and why it is not known.
+        trouble: Why nothing is known of the file at all; None when it is.
     """
 
     deadlines: frozenset[int] = frozenset()
-    unknown: str | None = None
+    unknown: Mapping[int, str] = field(default_factory=dict)
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ class Converter:
         )
         self._roots = _roots([*self._group, *exact, *starts])
         self._parts = _common_parts(self._roots)
+        self._context_names = re.compile(rb"\b(?:" + _alternatives(self._context) + rb")\b")
         self._context_parts = _common_parts(self._context)
 
     def has_names(self, data: bytes) -> bool:
@@ -116,6 +119,10 @@ class Converter:
     def reads_clocks(self, data: bytes) -> bool:
         """Whether a file may have a name whose meaning the surroundings tell."""
         return any(part in data for part in self._context_parts)
+
+    def readings(self, code: Code) -> tuple[int, ...]:
+        """Return the offsets of the names whose meaning the surroundings tell."""
+        return tuple(found.start() for found in self._context_names.finditer(code.code))
 
     def strip(self, data: bytes) -> bytes:
         """Return a file without prefixes: what :meth:`apply` gave back to what it was given."""
@@ -205,8 +212,8 @@ def _clock(code: Code, start: int, path: PathRules, clocks: Clocks) -> tuple[Lef
         return None
     if ktime == "none":
         return LeftKind.STAMP, "clocks of this path are read for time stamps"
-    if clocks.unknown is not None:
-        return LeftKind.UNKNOWN, clocks.unknown
+    if clocks.trouble is not None or start in clocks.unknown:
+        return LeftKind.UNKNOWN, clocks.trouble or clocks.unknown[start]
     text = code.code
     first = max(text.rfind(mark, 0, start) for mark in (b";", b"{", b"}")) + 1
     last = text.find(b";", start)

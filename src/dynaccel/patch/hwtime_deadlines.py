@@ -1,18 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Find out which calls that read a clock belong to a deadline."""
+"""Ask spatch what the calls are for that read a clock, several files at a time.
+
+spatch sees of a file only the parts between braces in the first column that read a clock; the rest
+is blank. That takes a tenth of the time, and offsets stay.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from dynaccel.core.errors import InfrastructureError, StageError
+from dynaccel.core.events import Progress
+from dynaccel.host import process, tools
+from dynaccel.patch import hwtime_marks
+from dynaccel.patch.defer_signals import signals_deferred
+from dynaccel.patch.hwtime_cache import Memory
 from dynaccel.patch.hwtime_convert import Clocks
+from dynaccel.patch.hwtime_lex import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dynaccel.core.events import Reporter
     from dynaccel.patch.hwtime_convert import Converter
+
+SPATCH = "spatch"
+STAGE = "deadlines"
+PROCESSES = 2
+FILES_AT_ONCE = 12
+"""For one process: enough that its start does not count, few enough that Ctrl-C is quick."""
+
+FILE_SECONDS = 60
+"""Real time that spatch may spend on a file."""
+
+JUNK = "spatch changed more of it than names"
+FAILED = "spatch did not come to its end with it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +57,170 @@ class Question:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A question as spatch gets it."""
+
+    path: str
+    text: bytes
+    key: str
+    calls: tuple[int, ...]
+
+
 def locate(
     questions: Sequence[Question], converter: Converter, *, reporter: Reporter
 ) -> dict[str, Clocks]:
-    """Return what is known of the files' clocks."""
-    del converter, reporter
-    return {question.path: Clocks() for question in questions}
+    """Return what the calls in files are for that read a clock.
+
+    Args:
+        questions: The files.
+        converter: Knows the names and the semantic patch.
+        reporter: Gets the progress.
+
+    Raises:
+        MissingError: spatch is not there and a file has to be shown to it.
+        InfrastructureError: The temporary directory is not usable.
+    """
+    memory = Memory("deadlines")
+    known: dict[str, Clocks] = {}
+    tasks: list[_Task] = []
+    for question in questions:
+        task = _task(question, converter)
+        if task is None:
+            continue
+        answer = _recall(memory.get(task.key))
+        if answer is None:
+            tasks.append(task)
+        else:
+            known[task.path] = answer
+    if not tasks:
+        return known
+    tools.require(SPATCH)
+    try:
+        for task, clocks in _ask(tasks, converter.rules.semantic, reporter):
+            known[task.path] = clocks
+            # A file that took too long may do better on another day.
+            if clocks.trouble != FAILED:
+                memory.put(task.key, _record(clocks))
+    finally:
+        memory.save()
+    return known
+
+
+def _task(question: Question, converter: Converter) -> _Task | None:
+    code = parse(question.data)
+    calls = converter.readings(code)
+    if not calls:
+        return None
+    text = bytearray(question.data)
+    for first, last in hwtime_marks.regions(code):
+        if not any(first <= call < last for call in calls):
+            text[first:last] = _blank(bytes(text[first:last]))
+    shown = bytes(text)
+    digest = hashlib.sha256(converter.rules.semantic + b"\0" + shown).hexdigest()
+    return _Task(path=question.path, text=shown, key=digest, calls=calls)
+
+
+def _blank(text: bytes) -> bytes:
+    return b"\n" * text.count(b"\n") + b" " * (len(text) - text.count(b"\n"))
+
+
+def _ask(
+    tasks: Sequence[_Task], semantic: bytes, reporter: Reporter
+) -> Iterator[tuple[_Task, Clocks]]:
+    # The long ones first, so that the two processes end at about the same time.
+    ordered = sorted(tasks, key=lambda task: len(task.text), reverse=True)
+    count = -(-len(ordered) // FILES_AT_ONCE)
+    parts = [ordered[number::count] for number in range(count)]
+    done = 0
+    with _directory() as root, ThreadPoolExecutor(PROCESSES) as pool:
+        rules = root / "deadlines.cocci"
+        rules.write_bytes(semantic)
+        jobs = {
+            pool.submit(_run, root / str(number), rules, part): part
+            for number, part in enumerate(parts)
+        }
+        try:
+            for job in as_completed(jobs):
+                done += len(jobs[job])
+                reporter.progress(
+                    Progress(stage=STAGE, done=done, total=len(tasks), message=jobs[job][0].path)
+                )
+                yield from zip(jobs[job], job.result(), strict=True)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _run(directory: Path, rules: Path, tasks: Sequence[_Task]) -> list[Clocks]:
+    """Show files to one spatch; one at a time when it fails with all of them."""
+    directory.mkdir()
+    files = [directory / f"{number}.c" for number in range(len(tasks))]
+    for file, task in zip(files, tasks, strict=True):
+        file.write_bytes(task.text)
+    command: list[str | Path] = [
+        SPATCH, "--sp-file", rules, "--dir", directory, "--in-place", "--no-includes",
+        "--very-quiet", "--no-show-diff", "--max-width", "10000", "--timeout", str(FILE_SECONDS),
+    ]  # fmt: skip
+    try:
+        done = process.run(
+            command, check=False, cwd=directory, timeout_seconds=FILE_SECONDS * len(tasks) + 60
+        )
+        failed = done.returncode != 0
+    except StageError:
+        failed = True
+    if failed and len(tasks) > 1:
+        parts = [(directory / f"alone-{number}", [task]) for number, task in enumerate(tasks)]
+        return [clocks for place, alone in parts for clocks in _run(place, rules, alone)]
+    if failed:
+        return [Clocks(trouble=FAILED)]
+    return [_read(file, task) for file, task in zip(files, tasks, strict=True)]
+
+
+def _read(file: Path, task: _Task) -> Clocks:
+    try:
+        marked = file.read_bytes()
+    except OSError:
+        return Clocks(trouble=FAILED)
+    if hwtime_marks.unmark(marked) != task.text:
+        return Clocks(trouble=JUNK)
+    readings = hwtime_marks.read_marks(marked)
+    unread = dict.fromkeys(set(task.calls) - readings.seen, hwtime_marks.UNREAD)
+    return Clocks(deadlines=readings.deadlines, unknown={**readings.unknown, **unread})
+
+
+def _record(clocks: Clocks) -> Any:
+    return {
+        "deadlines": sorted(clocks.deadlines),
+        "unknown": sorted(clocks.unknown.items()),
+        "trouble": clocks.trouble,
+    }
+
+
+def _recall(value: Any) -> Clocks | None:
+    try:
+        trouble = value["trouble"]
+        return Clocks(
+            deadlines=frozenset(int(offset) for offset in value["deadlines"]),
+            unknown={int(offset): str(reason) for offset, reason in value["unknown"]},
+            trouble=None if trouble is None else str(trouble),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    root: Path | None = None
+    try:
+        with signals_deferred():
+            root = Path(tempfile.mkdtemp(prefix="dynaccel-hwtime-"))
+        yield root
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot work on copies in the temporary directory: {error.strerror or error}",
+            hint="free some room there, or point TMPDIR at another directory",
+        ) from error
+    finally:
+        with signals_deferred():
+            if root is not None:
+                shutil.rmtree(root, ignore_errors=True)

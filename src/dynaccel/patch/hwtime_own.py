@@ -45,7 +45,7 @@ def own_places(code: Code, hits: Iterable[tuple[int, int]]) -> set[int]:
     spans: dict[bytes, list[tuple[int, int]]] = {}
     for start, end in found:
         span = _member(code, start, end) or _in_directive(code, start, end)
-        span = span or _declared(code, start, end)
+        span = span or declared_at(code, start, end)
         if span is not None:
             own.add(start)
             spans.setdefault(code.code[start:end], []).append(span)
@@ -83,7 +83,7 @@ def _in_directive(code: Code, start: int, end: int) -> tuple[int, int] | None:
     return start, end
 
 
-def _declared(code: Code, start: int, end: int) -> tuple[int, int] | None:
+def declared_at(code: Code, start: int, end: int) -> tuple[int, int] | None:
     """Return where a name holds that is declared at ``start``; None when it is not declared."""
     text = code.code
     following = text[code.after(end) : code.after(end) + 1]

@@ -147,7 +147,7 @@ def plan_hwtime(
         left=tuple((source.path, left) for source in sources for left in found[source.path].left),
         absent=_absent(tree, converter.rules),
         troubled=tuple(
-            (path, clock.unknown) for path, clock in sorted(clocks.items()) if clock.unknown
+            (path, clock.trouble) for path, clock in sorted(clocks.items()) if clock.trouble
         ),
     )
 
