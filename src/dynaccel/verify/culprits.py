@@ -103,6 +103,7 @@ UNSEEN = {
     "documentation": "it changes no code",
     "tick-broadcast": "no device of the guest stops in idle, so that the broadcast tick never runs",
     "idle-length": "a guest's CPU has one state of idleness under emulation",
+    "autosuspend": "no device of the guest is suspended while it runs",
     "block-latency": "no disk is written to meanwhile",
     "suspend-alarm": "nothing that is measured is suspended meanwhile",
 }
