@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dynaccel.kbuild import Patcher
 
 
+HWTIME = "hwtime"
+"""What a kernel is said to be without whose drivers wait in virtual time."""
+
+
 class KernelCommands(click.Group):
     """The group; ``patch`` is imported when it is called."""
 
@@ -71,6 +75,12 @@ def kernel() -> None:
     help="For tests: leave a change of Linux out, to see that 'dynaccel verify' finds it; may be"
     " repeated. Such a kernel is used when it is named by its id alone.",
 )
+@click.option(
+    "--no-hwtime",
+    is_flag=True,
+    help="For tests: drivers wait in virtual time too. Such a kernel is used when it is named by"
+    " its id alone.",
+)
 @click.option("--force", is_flag=True, help="Build all of it anew, even when it is there.")
 def build(
     *,
@@ -80,6 +90,7 @@ def build(
     jobs: int | None,
     no_patch: bool,
     without: tuple[str, ...],
+    no_hwtime: bool,
     force: bool,
 ) -> None:
     """Build a kernel with accelerated time and file it for 'dynaccel run'.
@@ -91,12 +102,14 @@ def build(
 
     if no_patch and without:
         raise click.UsageError("--no-patch leaves out all hooks: --without-hook has no meaning")
+    if no_patch and no_hwtime:
+        raise click.UsageError("--no-patch leaves all drivers alone: --no-hwtime has no meaning")
     request = kbuild.BuildRequest(
         source=source, fragments=fragments, jobs=jobs, force=force, output=output
     )
     with TerminalReporter.current() as reporter:
         try:
-            patcher = None if no_patch else _patcher(without, reporter)
+            patcher = None if no_patch else _patcher(without, reporter, hwtime=not no_hwtime)
             built = kbuild.build(request, patcher=patcher, reporter=reporter)
         except (KeyboardInterrupt, SystemExit):
             reporter.info("interrupted; the same command goes on where it was")
@@ -150,7 +163,7 @@ def clean() -> None:
     click.echo(f"{kbuild.format_size(freed)} freed")
 
 
-def _patcher(without: tuple[str, ...], reporter: Reporter) -> Patcher:
+def _patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> Patcher:
     """Return the patch stage in the form in which the build stage takes it."""
     from dynaccel import patch  # noqa: PLC0415
     from dynaccel.core.artifacts import content_hash, files_under  # noqa: PLC0415
@@ -172,11 +185,13 @@ def _patcher(without: tuple[str, ...], reporter: Reporter) -> Patcher:
     patch.require_hooks(left_out)
 
     def apply(tree: Path) -> bytes:
-        request = patch.PatchRequest(tree=tree, without=left_out)
+        request = patch.PatchRequest(tree=tree, without=left_out, hwtime=hwtime)
         return patch.apply(request, reporter=reporter).diff
 
     named = [(f"without/{name}", b"") for name in left_out]
-    return Patcher(key=content_hash([*ours, *code, *named]), apply=apply, without=left_out)
+    named += [] if hwtime else [("no-hwtime", b"")]
+    missing = left_out if hwtime else (*left_out, HWTIME)
+    return Patcher(key=content_hash([*ours, *code, *named]), apply=apply, without=missing)
 
 
 def _as_json(found: Kernel, size: int) -> dict[str, object]:

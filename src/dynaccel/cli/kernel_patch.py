@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dynaccel.cli.terminal import TerminalReporter
+from dynaccel.core.artifacts import check_writable, write_atomic
 from dynaccel.patch import (
     FileState,
     HookState,
     apply_plan,
+    find_crossings,
     full_diff,
+    hwtime_report,
     plan,
     require_fit,
     review_patch,
@@ -24,7 +27,10 @@ from dynaccel.patch import (
 )
 
 if TYPE_CHECKING:
-    from dynaccel.patch import Plan
+    from collections.abc import Sequence
+
+    from dynaccel.core.events import Reporter
+    from dynaccel.patch import Crossing, Plan
 
 _COLOURS: dict[str, str] = {
     FileState.ADD: "green",
@@ -48,7 +54,26 @@ _COLOURS: dict[str, str] = {
 )
 @click.option("--dry-run", is_flag=True, help="List what would change; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
-def patch(tree: Path, output: Path | None, *, dry_run: bool, as_json: bool) -> None:
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what lives in hardware time, and each name in it that does not, with the reason.",
+)
+@click.option(
+    "--no-hwtime",
+    is_flag=True,
+    help="For tests: drivers wait in virtual time too, that is, N times too short for a device.",
+)
+def patch(
+    tree: Path,
+    output: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    report: Path | None,
+    no_hwtime: bool,
+) -> None:
     """Put dynaccel into the Linux source tree TREE.
 
     A tree that does not fit is refused before anything is written. A tree that is patched already
@@ -57,10 +82,18 @@ def patch(tree: Path, output: Path | None, *, dry_run: bool, as_json: bool) -> N
     to_stdout = output == Path("-") and not dry_run
     if to_stdout and as_json:
         raise click.UsageError("'-o -' and '--json' both want standard output")
-    found = plan(tree)
+    if report is not None and no_hwtime:
+        raise click.UsageError("'--report' is about what '--no-hwtime' leaves out")
+    if report is not None:
+        check_writable(report)
+    with TerminalReporter.current() as reporter:
+        found = plan(tree, hwtime=not no_hwtime, reporter=reporter)
+        crossings = _crossings(found, reporter) if as_json or report is not None else ()
     outcome = _carry_out(found, output, dry_run=dry_run)
+    if report is not None and found.hwtime is not None:
+        write_atomic(report, hwtime_report.text(found.hwtime, crossings).encode())
     if as_json:
-        click.echo(json.dumps(_as_json(found, outcome, output), indent=2))
+        click.echo(json.dumps(_as_json(found, outcome, output, crossings), indent=2))
     elif not to_stdout and (dry_run or not found.misfits):
         _show(found)
         click.echo(_summary(found, outcome, output))
@@ -85,6 +118,13 @@ def _carry_out(found: Plan, output: Path | None, *, dry_run: bool) -> str:
     return "patch_written"
 
 
+def _crossings(found: Plan, reporter: Reporter) -> tuple[Crossing, ...]:
+    if found.hwtime is None:
+        return ()
+    own = {file.path for file in found.core}
+    return find_crossings(found.tree, found.hwtime, skip=own, reporter=reporter)
+
+
 def _show(found: Plan) -> None:
     width = max(len(hook.name) for hook in found.hooks)
     click.echo(f"Linux {found.version} in {found.tree}")
@@ -93,8 +133,12 @@ def _show(found: Plan) -> None:
         state = _coloured(hook.state, 16)
         click.echo(f"  {hook.name:{width}}  {state} {', '.join(hook.paths)}")
     click.echo("files:")
-    for file in found.files:
+    for file in sorted((*found.core, *found.hooked), key=lambda file: file.path):
         click.echo(f"  {_coloured(file.state, 11)}{file.path}")
+    if found.hwtime is not None:
+        click.echo("hardware time:")
+        for line in hwtime_report.table(found.hwtime).splitlines():
+            click.echo(f"  {line}")
 
 
 def _coloured(state: HookState | FileState, width: int) -> str:
@@ -120,7 +164,9 @@ def _summary(found: Plan, outcome: str, output: Path | None) -> str:
     }[outcome]
 
 
-def _as_json(found: Plan, outcome: str, output: Path | None) -> dict[str, Any]:
+def _as_json(
+    found: Plan, outcome: str, output: Path | None, crossings: Sequence[Crossing]
+) -> dict[str, Any]:
     return {
         "tree": str(found.tree),
         "kernel_version": str(found.version),
@@ -138,4 +184,5 @@ def _as_json(found: Plan, outcome: str, output: Path | None) -> dict[str, Any]:
         ],
         "files": [{"path": file.path, "state": file.state.value} for file in found.files],
         "misfits": [asdict(misfit) for misfit in found.misfits],
+        "hwtime": hwtime_report.as_json(found.hwtime, crossings) if found.hwtime else None,
     }

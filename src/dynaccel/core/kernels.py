@@ -23,7 +23,8 @@ class KernelManifest:
         created: When the build ended, ISO 8601 in UTC.
         build_seconds: Real time that the build took.
         image: Name of the file to boot.
-        without: Names of the hooks that were left out of it, to see what breaks.
+        without: Names of the hooks that were left out of it, to see what breaks; ``hwtime`` when
+            its drivers wait in virtual time.
     """
 
     id: str

@@ -2,6 +2,8 @@
 """Put dynaccel into a kernel source tree: plan, apply, or write the patch to a file."""
 
 from dynaccel.patch.apply_patch import PatchRequest, PatchResult, apply, apply_plan, require_fit
+from dynaccel.patch.hwtime_border import Crossing, find_crossings
+from dynaccel.patch.hwtime_tree import HwtimePlan
 from dynaccel.patch.plan_tree import (
     FileChange,
     FileState,
@@ -14,15 +16,18 @@ from dynaccel.patch.plan_tree import (
 from dynaccel.patch.render_patch import full_diff, review_patch, write_patch_file
 
 __all__ = [
+    "Crossing",
     "FileChange",
     "FileState",
     "HookPlan",
     "HookState",
+    "HwtimePlan",
     "PatchRequest",
     "PatchResult",
     "Plan",
     "apply",
     "apply_plan",
+    "find_crossings",
     "full_diff",
     "plan",
     "require_fit",

@@ -120,6 +120,9 @@ def _environment(git: Path, work: Path) -> dict[str, str]:
         "core.attributesFile": os.devnull,
         "core.excludesFile": os.devnull,
         "core.fileMode": "false",
+        # What is gone in a minute needs neither to be small nor to outlive a power cut.
+        "core.looseCompression": "0",
+        "core.fsync": "none",
         "apply.ignoreWhitespace": "no",
     }
     numbered = {}

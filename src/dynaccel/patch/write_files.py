@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from dynaccel.core.errors import InfrastructureError, UserError
 from dynaccel.patch.defer_signals import signals_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+_SYNCS_AT_ONCE = 16
 _MODE = 0o644  # what the patch gives new files, whatever the umask
 
 
@@ -56,6 +58,7 @@ def write_files(top: Path, contents: Mapping[str, bytes]) -> None:
     try:
         with ExitStack() as leftovers, ExitStack() as undo:
             staged = [_stage(top / path, data, leftovers) for path, data in contents.items()]
+            _settle([item.new for item in staged])
             with signals_deferred():
                 for item in staged:
                     undo.callback(item.take_back)
@@ -88,22 +91,45 @@ def _existing(directory: Path) -> Path:
 def _stage(target: Path, data: bytes, leftovers: ExitStack) -> _Staged:
     _make_parents(target.parent, leftovers)
     new = _beside(target, leftovers)
-    with new.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    new.write_bytes(data)
     if not target.exists():
         new.chmod(_MODE)
         return _Staged(target=target, new=new, old=None)
     old = _beside(target, leftovers)
-    shutil.copyfile(target, old)
-    status = target.stat()
-    for path in (new, old):
-        with suppress(PermissionError):  # only root can give files away
-            os.chown(path, status.st_uid, status.st_gid)
-        path.chmod(status.st_mode & 0o7777)
-    os.utime(old, ns=(status.st_atime_ns, status.st_mtime_ns))
+    _keep(target, old)
+    _take_after(new, target.stat())
     return _Staged(target=target, new=new, old=old)
+
+
+def _keep(target: Path, old: Path) -> None:
+    """Give a file a second name, or make a copy where that cannot be."""
+    try:
+        old.unlink()
+        old.hardlink_to(target)
+    except OSError:
+        shutil.copyfile(target, old)
+        status = target.stat()
+        _take_after(old, status)
+        os.utime(old, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _take_after(path: Path, status: os.stat_result) -> None:
+    with suppress(PermissionError):  # only root can give files away
+        os.chown(path, status.st_uid, status.st_gid)
+    path.chmod(status.st_mode & 0o7777)
+
+
+def _settle(paths: Sequence[Path]) -> None:
+    """Have files on the disk, not only on their way to it: a full one may tell no earlier."""
+    # Many at once, for the disk then writes them together: a tree has thousands.
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(_sync, paths):
+            pass
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _beside(target: Path, leftovers: ExitStack) -> Path:
