@@ -33,6 +33,10 @@ COMPLAINT = re.compile(
 """What a driver says that waits for a device too short."""
 
 
+NUMBER = re.compile(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
+COMPLAINTS_SHOWN = 6
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A device.
@@ -135,10 +139,16 @@ class Outcome:
 
 
 def judge_log(lab: Lab, report: Report, expected: Sequence[str] = ()) -> None:
-    """Note each complaint that the kernel has logged since the last look."""
+    """Note what the kernel has complained of since the last look, each kind of line once."""
+    kinds: dict[str, list[str]] = {}
     for line in lab.new_log_lines():
         if COMPLAINT.search(line) and not any(re.search(each, line) for each in expected):
-            report.problems.append(f"log: {line}")
+            kinds.setdefault(NUMBER.sub("#", line), []).append(line)
+    for lines in list(kinds.values())[:COMPLAINTS_SHOWN]:
+        times = f" ({len(lines)} times)" if len(lines) > 1 else ""
+        report.problems.append(f"log: {lines[0]}{times}")
+    if len(kinds) > COMPLAINTS_SHOWN:
+        report.problems.append(f"log: {len(kinds) - COMPLAINTS_SHOWN} more kinds of complaints")
 
 
 def missing(case: Case, kernel: Kernel) -> str | None:

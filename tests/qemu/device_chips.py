@@ -136,7 +136,13 @@ def with_tpm(name: str, device: str, symbol: str) -> Case:
 
 
 CHIPS = (
-    Case(name="RTC (CMOS)", use=use_rtc, symbols=("RTC_DRV_CMOS",)),
+    Case(
+        name="RTC (CMOS)",
+        use=use_rtc,
+        symbols=("RTC_DRV_CMOS",),
+        # The HPET stands in for its interrupts 64 times a second; a busy host misses some.
+        expected=(r"hpet: Lost \d+ RTC interrupts",),
+    ),
     Case(
         name="i6300esb watchdog",
         use=use_watchdog,

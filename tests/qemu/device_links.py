@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 2.0
 """Real time until a datagram counts as lost; the host may be busy."""
 LOST_PART = 0.02
 """Of the datagrams, which a user-mode network may lose."""
+LINK_DOWN = "[Ll]ink (is )?[Dd]own"
 LINK_SECONDS = 20.0
 """Real time within which a link that QEMU takes away is missed, where the device tells."""
 
@@ -115,12 +116,12 @@ def use_link(lab: Lab, place: Place, report: Report) -> None:
     judge_log(lab, report, place.case.expected)
     lose_and_find(lab, place, link, report)
     if place.case.plug is not None:
-        judge_log(lab, report, (*place.case.expected, "Link is Down"))
+        judge_log(lab, report, (*place.case.expected, LINK_DOWN))
         replug(lab, place, report)
         configure(lab, place, report)
         transfer(lab, place, report)
     lab.sh(f"ip link set {interface_of(lab, place)} down")
-    judge_log(lab, report, (*place.case.expected, "Link is Down"))
+    judge_log(lab, report, (*place.case.expected, LINK_DOWN))
 
 
 def lose_and_find(lab: Lab, place: Place, link: str, report: Report) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HELD_SECONDS = 0.6
 REPEAT_DELAY_SECONDS, REPEAT_SECONDS = 0.25, 0.033
 """As Linux sets up a keyboard: REP_DELAY, REP_PERIOD."""
+KEY_TRIES = 3
 QUIET_SECONDS = 1.0
 INPUT_LIMIT_SECONDS = 60.0
 MOVES = 100
@@ -62,26 +63,35 @@ def key(lab: Lab, *, down: bool) -> None:
 
 
 def hold_a_key(lab: Lab, event: str, report: Report) -> None:
-    """Hold a key for a while; it repeats as often as at ratio 1."""
-    for _ in range(report.amount.rounds):
+    """Hold a key for a while; it repeats as often as it would at ratio 1.
+
+    How long it was held host and guest see from either end of a queue; the more on a busy host the
+    less alike, so one try of several has to fit.
+    """
+    said = ""
+    for _ in range(KEY_TRIES):
         output = listened(lab, event)
+        began = time.monotonic()
         key(lab, down=True)
         time.sleep(HELD_SECONDS)
         key(lab, down=False)
+        times = [time.monotonic() - began]
         heard = told(lab, output)
         report.check(
             (heard["presses"], heard["releases"], heard["dropped"]) == (1, 1, 0),
             f"pressed once, and heard {heard}",
         )
-        # How long it was held, on a busy host, the guest knows best.
-        held = lab.seconds(heard["held_counts"])
-        expected = max(0.0, held - REPEAT_DELAY_SECONDS) / REPEAT_SECONDS
-        repeats = report.fact("repeats", heard["repeats"])
-        report.fact("held s", held)
-        report.check(
-            0.5 * expected - 2 <= repeats <= 1.2 * expected + 2,
-            f"{repeats} repeats in {held:.3f} s, where {expected:.0f} are due",
+        times.append(lab.seconds(heard["held_counts"]))
+        least, most = (
+            max(0.0, held - REPEAT_DELAY_SECONDS) / REPEAT_SECONDS
+            for held in (min(times), max(times))
         )
+        repeats = report.facts["repeats"] = heard["repeats"]
+        report.facts["held s"] = max(times)
+        if 0.5 * least - 2 <= repeats <= 1.2 * most + 2:
+            return
+        said = f"{repeats} repeats in {max(times):.3f} s, where {most:.0f} are due"
+    report.problems.append(said)
 
 
 def move_a_mouse(lab: Lab, event: str, report: Report) -> None:
