@@ -214,6 +214,8 @@ def _clock(code: Code, start: int, path: PathRules, clocks: Clocks) -> tuple[Lef
         return LeftKind.STAMP, "clocks of this path are read for time stamps"
     if clocks.trouble is not None or start in clocks.unknown:
         return LeftKind.UNKNOWN, clocks.trouble or clocks.unknown[start]
+    if code.directive_at(start) is not None:
+        return LeftKind.UNKNOWN, "in a macro, so it depends on who uses that"
     text = code.code
     first = max(text.rfind(mark, 0, start) for mark in (b";", b"{", b"}")) + 1
     last = text.find(b";", start)

@@ -113,6 +113,8 @@ def read_marks(marked: bytes) -> Readings:
         for bundle in _bundles(code, inside):
             places = {plain.of(start) for start in bundle.readings}
             if not bundle.tested:
+                if any(_compared(code, first, last, variable) for variable in bundle.variables):
+                    unknown |= dict.fromkeys(places - unknown.keys(), ELSEWHERE)
                 continue
             clean = not bundle.escaped and all(
                 _clean(code, first, last, variable) for variable in bundle.variables
@@ -224,6 +226,16 @@ def _clean(code: Code, first: int, last: int, variable: bytes) -> bool:
         elif found[0] == variable and not _assigns(code, start, end):
             return False
     return declared
+
+
+def _compared(code: Code, first: int, last: int, variable: bytes) -> bool:
+    """Whether a variable is compared as a time, if only with what is not known."""
+    pattern = (
+        rb"\b(?:ktime_(?:compare|after|before)|time_(?:after|before)\w*64)\s*\([^;{}]*(?<![\w.>])"
+        + re.escape(variable)
+        + rb"\b"
+    )
+    return re.search(pattern, code.code[first:last]) is not None
 
 
 def _assigns(code: Code, start: int, end: int) -> bool:
