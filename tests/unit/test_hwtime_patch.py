@@ -206,3 +206,13 @@ def test_no_hwtime_converts_nothing(tree: Path) -> None:
     assert "hwtime" not in (tree / DRIVER).read_text()
     result = command(tree, "--no-hwtime", "--report", "x")
     assert result.exit_code == 2
+
+
+def test_a_second_look_reads_no_code_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = plan(tree)
+    monkeypatch.setattr("dynaccel.patch.hwtime_convert.own_places", None)
+    second = plan(tree)
+    assert second == first
+    (tree / DRIVER).write_bytes((tree / DRIVER).read_bytes() + b"\n")
+    with pytest.raises(TypeError):
+        plan(tree)

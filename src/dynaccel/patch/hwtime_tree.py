@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import UserError
 from dynaccel.core.events import Progress
-from dynaccel.patch.hwtime_convert import Clocks, Converter, Left
+from dynaccel.patch.hwtime_convert import Clocks, Converter, Found, Left
 from dynaccel.patch.hwtime_deadlines import Question, locate
+from dynaccel.patch.hwtime_known import KnownNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dynaccel.core.events import Reporter
-    from dynaccel.patch.hwtime_convert import Found
     from dynaccel.patch.hwtime_rules import PathRules, Rules
 
 STAGE = "hardware time"
@@ -96,12 +96,23 @@ class HwtimePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A file that has names."""
+    """A file that has names, or may have.
+
+    Attributes:
+        path: Relative to the top of the tree.
+        now: Its content in the tree as it is.
+        pristine: Its content without prefixes.
+        rules: What holds for it.
+        key: Its name in the memory.
+        known: What the memory says about it.
+    """
 
     path: str
     now: bytes
     pristine: bytes
     rules: PathRules
+    key: str
+    known: Found | None
 
 
 def plan_hwtime(
@@ -126,19 +137,26 @@ def plan_hwtime(
         MissingError: spatch is needed and not there.
         InfrastructureError: The temporary directory is not usable.
     """
-    sources = list(_sources(tree, converter, hooked, skip, reporter))
+    memory = KnownNames(converter.rules)
+    sources = list(_sources(tree, converter, memory, hooked=hooked, skip=skip, reporter=reporter))
     questions = [
         Question(path=source.path, data=source.pristine)
         for source in sources
-        if _asks(converter, source)
+        if source.known is None and _asks(converter, source)
     ]
     clocks = locate(questions, converter, reporter=reporter)
     found = {}
     for number, source in enumerate(sources, start=1):
         if not number % 50:
             _tell(reporter, number, len(sources), source.path)
-        known = clocks.get(source.path, Clocks())
-        found[source.path] = converter.find(source.pristine, source.rules, known)
+        known = source.known
+        if known is None:
+            clock = clocks.get(source.path, Clocks())
+            known = converter.find(source.pristine, source.rules, clock)
+            if clock.trouble is None:
+                memory.put(source.key, known)
+        found[source.path] = known
+    memory.save()
     _tell(reporter, len(sources), len(sources), "")
     return HwtimePlan(
         files=tuple(_files(converter, sources, found)),
@@ -160,7 +178,9 @@ def strip_hwtime(
         HwtimeFile(
             path=source.path, now=source.now, pristine=source.pristine, after=source.pristine
         )
-        for source in _sources(tree, converter, {}, skip, reporter)
+        for source in _sources(
+            tree, converter, KnownNames(converter.rules), hooked={}, skip=skip, reporter=reporter
+        )
         if source.now != source.pristine
     )
 
@@ -176,6 +196,8 @@ def _asks(converter: Converter, source: _Source) -> bool:
 def _sources(
     tree: Path,
     converter: Converter,
+    memory: KnownNames,
+    *,
     hooked: Mapping[str, bytes],
     skip: Collection[str],
     reporter: Reporter,
@@ -187,11 +209,16 @@ def _sources(
         if rules is None or path in skip:
             continue
         if not number % 500:
-            _tell(reporter, number, None, f"reads {path}")
+            reporter.progress(Progress(stage="names", done=number, total=len(paths), message=path))
         now = _read(tree, path)
-        if converter.has_names(now) or path in hooked:
-            pristine = hooked.get(path, converter.strip(now))
-            yield _Source(path=path, now=now, pristine=pristine, rules=rules)
+        pristine = hooked.get(path, converter.strip(now))
+        key = memory.key(pristine, rules)
+        known = memory.get(key)
+        if known is None and not converter.has_names(pristine):
+            memory.put(key, None)
+            known = Found()
+        if known != Found() or now != pristine:
+            yield _Source(path=path, now=now, pristine=pristine, rules=rules, key=key, known=known)
 
 
 def _walk(tree: Path, top: str) -> Iterator[str]:
@@ -251,5 +278,5 @@ def _absent(tree: Path, rules: Rules) -> tuple[str, ...]:
     return tuple(sorted(path for path in paths if not (tree / path).exists()))
 
 
-def _tell(reporter: Reporter, done: int, total: int | None, message: str) -> None:
+def _tell(reporter: Reporter, done: int, total: int, message: str) -> None:
     reporter.progress(Progress(stage=STAGE, done=done, total=total, message=message))
