@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import hwtime_rules as small
@@ -11,6 +12,7 @@ import patch_trees as trees
 import pytest
 from click.testing import CliRunner
 
+from dynaccel.cli.kernel import kernel
 from dynaccel.cli.kernel_patch import patch
 from dynaccel.core.errors import UserError
 from dynaccel.core.events import NullReporter
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
+
+    from dynaccel.kbuild import Patcher
 
 DRIVER = "drivers/net/card.c"
 FILES = {
@@ -216,3 +220,25 @@ def test_a_second_look_reads_no_code_again(tree: Path, monkeypatch: pytest.Monke
     (tree / DRIVER).write_bytes((tree / DRIVER).read_bytes() + b"\n")
     with pytest.raises(TypeError):
         plan(tree)
+
+
+def test_a_build_without_hardware_time_is_another_and_says_so(
+    tree: Path, kernel_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Patcher] = []
+
+    def build(_request: object, *, patcher: Patcher, reporter: object) -> SimpleNamespace:
+        assert reporter is not None
+        seen.append(patcher)
+        return SimpleNamespace(directory="kernel")
+
+    monkeypatch.setattr("dynaccel.kbuild.build", build)
+    for words in ([], ["--no-hwtime"], ["--no-hwtime", "--without-hook", "tick"]):
+        assert CliRunner().invoke(kernel, ["build", *words]).exit_code == 0
+    assert [patcher.without for patcher in seen] == [(), ("hwtime",), ("tick", "hwtime")]
+    assert b"hwtime_msleep" not in seen[1].apply(tree)
+    (kernel_dir / "hwtime" / "table.toml").write_text(TABLE + "# another\n")
+    assert CliRunner().invoke(kernel, ["build"]).exit_code == 0
+    assert len({patcher.key for patcher in seen}) == 4
+    refused = CliRunner().invoke(kernel, ["build", "--no-patch", "--no-hwtime"])
+    assert refused.exit_code == 2
