@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * request LIMIT_COUNTS DEVICE...: read a page of each device at the same moment, past
- * all caches, and say when each read ends and what the kernel logs until then.
+ * request LIMIT_COUNTS [DEVICE...]: read a page of each device at the same moment, past
+ * all caches, and say when each read ends and what the kernel logs until then. With
+ * no device it says what the kernel logs until the limit.
  *
- * Prints {"device": D, "began": C}, {"device": D, "ended": C, "error": ERRNO} and
- * {"log": TEXT, "counter": C}, in the order in which it came; at the end
- * {"over": C}, once no read is under way or LIMIT_COUNTS of the counter have passed.
+ * Prints {"watching": C}, then {"device": D, "began": C}, {"device": D, "ended": C,
+ * "error": ERRNO} and {"log": TEXT, "counter": C} in the order in which it came; at the
+ * end {"over": C}, once no read is under way or LIMIT_COUNTS of the counter have passed.
  * What runs in the kernel then goes on: nothing ends a read that a driver waits for.
  */
 #define _GNU_SOURCE
@@ -18,7 +19,7 @@
 
 #define PAGE 4096
 /* Virtual time between two looks at the counter; what happens wakes us at once. */
-#define LOOK_MSEC 4000
+#define LOOK_MSEC 2000
 #define FACILITIES 8 /* priorities of one facility of the log; the kernel's is the first */
 
 static int ended; /* an eventfd that counts the reads that ended */
@@ -88,11 +89,11 @@ static int follow(int log)
 int main(int argc, char **argv)
 {
 	struct pollfd wait[] = { { .events = POLLIN }, { .events = POLLIN } };
-	int log, under_way = argc - 2;
+	int log, under_way = argc > 2 ? argc - 2 : 1;
 	pthread_t thread;
 	uint64_t end;
 
-	if (argc < 3)
+	if (argc < 2)
 		return 2;
 	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (log < 0 || lseek(log, 0, SEEK_END) < 0)
@@ -102,6 +103,8 @@ int main(int argc, char **argv)
 		fail("eventfd");
 	wait[0].fd = log;
 	wait[1].fd = ended;
+	printf("{\"watching\": %" PRIu64 "}\n", counter());
+	fflush(stdout);
 	end = counter() + strtoull(argv[1], NULL, 10);
 	for (int i = 2; i < argc; i++)
 		if (pthread_create(&thread, NULL, ask, argv[i]))

@@ -159,14 +159,21 @@ class SlowGuest:
         """Read a page of each device, all at the same moment; watch them for so long at most."""
         devices = " ".join(f"/dev/{self.blocks[name]}" for name in names)
         counts = self.bench.counts(limit_seconds)
+        sign = "began" if names else "watching"
         self.bench.shell(
             f"rm -f {OUT}; echo >{TRACING}/trace; {PROGRAM} {counts} {devices} >{OUT} 2>&1 &"
-            f" until grep -q began {OUT} 2>/dev/null; do sleep 0.01; done"
+            f" until grep -q {sign} {OUT} 2>/dev/null; do sleep 0.01; done"
         )
 
     def over(self) -> bool:
         """Whether nothing is under way any more."""
         return '"over"' in self.bench.shell(f"cat {OUT}")
+
+    def log(self) -> list[tuple[int, str]]:
+        """Return what the kernel has logged since the last beginning, by the counter."""
+        lines = self.bench.shell(f"cat {OUT}").splitlines()
+        records = [json.loads(line) for line in lines]
+        return [(record["counter"], record["log"]) for record in records if "log" in record]
 
     def finish(self, names: Sequence[str], *, limit_seconds: float) -> dict[str, Outcome]:
         """Wait for the end of what was begun."""

@@ -7,15 +7,20 @@ same real seconds as at ratio 1; the device works again afterwards.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import slow_disk
+from full_wire import full_wire
+from silent_usb import SilentUsb
 from slow_guest import DEVICES, hung_request, slow_guest, slow_requests
+from slow_links import USB_SLOT, WIRE_SLOT, plugged_in, stalled_queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from full_wire import FullWire
     from slow_guest import Hang, Outcome, SlowGuest
 
     from dynaccel.core.kernels import Kernel
@@ -37,15 +42,37 @@ is told lags up to 16 behind (HZ=250)."""
 ROOM_SECONDS = 4.0
 """For a busy host, and for error handling that QEMU keeps waiting."""
 LIMIT_SECONDS = 15.0
+WATCHDOG_SECONDS = 5.0
+"""dev_watchdog_up(), and initial_descriptor_timeout of usbcore."""
+WHOLE_SECONDS = 1.0
+"""dev_watchdog() rounds to whole seconds."""
 CHANGES = {name: ((1, 1000), (1000, 1))[number % 2] for number, name in enumerate(GIVE_UP)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A guest with what there is at the host's end."""
+
+    guest: SlowGuest
+    wire: FullWire
+    usb: SilentUsb
+
+
 @pytest.fixture(scope="module")
-def guest(kernel: Kernel) -> Iterator[SlowGuest]:
+def place(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     if not slow_disk.installed():
         pytest.skip("nbdkit is not installed: apt-get install nbdkit")
-    with slow_guest(kernel, DEVICES) as place:
-        yield place
+    scratch = tmp_path_factory.mktemp("s")
+    usb = SilentUsb(path=scratch / "usb")
+    with full_wire(scratch) as wire:
+        words = [usb.qemu(USB_SLOT), wire.qemu(WIRE_SLOT)]
+        with slow_guest(kernel, DEVICES, words=words) as guest:
+            yield Place(guest=guest, wire=wire, usb=usb)
+
+
+@pytest.fixture(scope="module")
+def guest(place: Place) -> SlowGuest:
+    return place.guest
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +128,26 @@ def test_a_request_that_hangs_is_given_up_in_real_time(
             step_seconds=CHANGE_SECONDS, limit_seconds=LIMIT_SECONDS,
         )
     )  # fmt: skip
+
+
+def test_a_network_queue_that_stalls_is_reported_in_real_time(place: Place) -> None:
+    stall = stalled_queue(
+        place.guest, place.wire, ratios=(1, 1000), step_seconds=2 * CHANGE_SECONDS,
+        seconds=WATCHDOG_SECONDS + WHOLE_SECONDS + ROOM_SECONDS,
+    )  # fmt: skip
+    assert stall.since_first, "never reported"
+    assert stall.since_first[0] >= WATCHDOG_SECONDS - EARLY_SECONDS, stall
+    assert stall.since_last[0] <= WATCHDOG_SECONDS + WHOLE_SECONDS + ROOM_SECONDS, stall
+    assert stall.works, stall
+
+
+def test_a_usb_device_that_answers_late_is_found(place: Place) -> None:
+    plug = plugged_in(place.guest, place.usb, ratio=1000, delay_seconds=1.0, seconds=30.0)
+    assert plug.found, plug
+
+
+def test_a_usb_device_that_never_answers_is_given_up_in_real_time(place: Place) -> None:
+    plug = plugged_in(place.guest, place.usb, ratio=1000, delay_seconds=None, seconds=30.0)
+    assert plug.given_up is not None, "never given up"
+    assert plug.given_up >= WATCHDOG_SECONDS - EARLY_SECONDS, plug
+    assert plug.given_up <= WATCHDOG_SECONDS + ROOM_SECONDS, plug
