@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from device_lab import SETTINGS, Amount, Lab, Report, Setting, free_image, lab
+from device_lab import CONSOLE, SETTINGS, Amount, Lab, Report, Setting, free_image, lab
 
 from dynaccel.core.errors import DynaccelError, StageError
 
@@ -35,6 +35,7 @@ COMPLAINT = re.compile(
 
 NUMBER = re.compile(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b")
 COMPLAINTS_SHOWN = 6
+CONSOLE_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,8 @@ def used(lab: Lab, place: Place, setting: Setting, report: Report) -> Outcome:
     except StageError as error:
         whole = False
         report.problems.append(f"the guest was lost: {error}")
+        last = (lab.scratch / CONSOLE).read_text(errors="replace").splitlines()[-CONSOLE_LINES:]
+        report.problems += [f"console: {line}" for line in last]
     return Outcome(
         case=place.case.name,
         setting=setting.name,

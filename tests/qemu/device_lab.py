@@ -37,6 +37,8 @@ RATIOS_TO_CHANGE_TO = (1, 2, 10, 50, 200, 500, 1000)
 CHANGE_SECONDS = (0.05, 0.2)
 """Real time from one change to the next."""
 
+CONSOLE = "console"
+"""The file of the scratch directory for what the kernel writes at last."""
 PATIENCE_SECONDS = 90.0
 """Real time for a device to appear; what ends sooner costs nothing, and the host may be busy."""
 
@@ -255,6 +257,7 @@ def lab(
         socket = Path(place) / "qmp"
         more = [*words, "-qmp", f"unix:{socket},server=on,wait=off"]
         argv = ["--kernel", str(kernel.image), "--accelerator", "tcg", "--name", name, *options]
+        argv += ["--console", str(scratch / CONSOLE)]
         argv += ["--qemu", shlex.join(more)]
         with guest_bench(argv, reporter=NullReporter()) as bench:
             monitor = QEMUMonitorProtocol(str(socket))
