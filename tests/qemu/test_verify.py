@@ -20,7 +20,7 @@ import pytest
 
 from dynaccel.core.events import NullReporter
 from dynaccel.verify.bench import guest_bench
-from dynaccel.verify.parts import changes
+from dynaccel.verify.parts import changes, hardware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,9 @@ RATIOS = (1, 1000)
 CHANGES = 3000
 ERROR = 0.02
 LIMIT_SECONDS = 600
+HARDWARE_WAITS = 18
+LATE_US = 2e6
+"""A busy host may keep a CPU for long; a wait that follows the wrong ratio is off by far more."""
 EXACT = ("smoothness", "monotonic across", "offset of", "clock_settime", "settimeofday", "leap")
 BY_TICKS = ("/proc/stat",)
 """Ticks that a busy host did not let happen are missing in these."""
@@ -114,6 +117,17 @@ def test_thousands_of_changes_and_what_else_disturbs_time(bench: Bench) -> None:
         if not check.ok
         and not check.name.startswith(loose)
         and not (check.error is not None and abs(check.error) <= ERROR)
+    ]
+    assert wrong == []
+
+
+def test_what_drivers_wait_with_takes_real_time(bench: Bench) -> None:
+    checks = list(hardware.measure(bench, RATIOS))
+    assert len(checks) == HARDWARE_WAITS * (len(RATIOS) + len(hardware.CHANGES))
+    wrong = [
+        check
+        for check in checks
+        if not check.ok and not (check.late_us is not None and 0 <= check.late_us <= LATE_US)
     ]
     assert wrong == []
 

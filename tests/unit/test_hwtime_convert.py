@@ -58,7 +58,7 @@ def test_names_in_code_are_converted(before: str, after: str, tool: Converter) -
         'p("msleep %lu jiffies");',
         "#include <jiffies.h>",
         "#include <linux/jiffies/msleep>\n",
-        "x = mymsleep(1) + jiffies_64 + jiffies_to_msecs(1);",
+        "x = mymsleep(1) + my_jiffies + jiffies_to_msecs(1);",
         "/* never closed: msleep(1)",
         "y = 0xjiffies;",
     ],

@@ -187,7 +187,8 @@ class Converter:
             return LeftKind.OWN, LeftKind.OWN.value
         if path.whole is not None:
             return LeftKind.VIRTUAL, path.whole.reason
-        if name not in self._group:
+        group = self._group.get(name)
+        if group is None:
             return LeftKind.SEEN, self._why_seen(name)
         for entry in path.virtual:
             if entry.names and name.decode() not in entry.names:
@@ -195,6 +196,10 @@ class Converter:
             line = code.text_of_line(start).decode("latin-1")
             if entry.lines is None or re.search(entry.lines, line):
                 return LeftKind.VIRTUAL, entry.reason
+        if name.startswith(b"hrtimer_start") and path.hardware.ktime != "all":
+            call = code.code[start : code.code.find(b";", start)]
+            if b"HRTIMER_MODE_REL" not in call:
+                return LeftKind.UNKNOWN, "its expiry may be absolute, on the timer's own clock"
         return None
 
     def _why_seen(self, name: bytes) -> str:

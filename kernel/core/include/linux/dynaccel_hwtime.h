@@ -25,7 +25,7 @@ struct hrtimer;
 struct timer_list;
 
 /* dynaccel_hwtime.c */
-unsigned long dynaccel_hwtime_jiffies(void);
+u64 dynaccel_hwtime_jiffies(void);
 unsigned long dynaccel_timer_jiffies(const struct timer_list *timer);
 u64 dynaccel_hwtime_ns(void);
 void dynaccel_hwtime_sleep(u64 min_ns, u64 range_ns, unsigned int state);
@@ -34,7 +34,7 @@ int dynaccel_hwtime_wait_on_bit(unsigned long *word, int bit, unsigned int mode,
 				unsigned long timeout);
 void dynaccel_hwtime_hrtimer_start(struct hrtimer *timer, s64 expires,
 				   u64 range_ns, unsigned int mode);
-u64 dynaccel_hwtime_hrtimer_forward(struct hrtimer *timer, s64 now, s64 interval);
+u64 dynaccel_hwtime_hrtimer_forward(struct hrtimer *timer, s64 interval);
 
 /*
  * A time-out in jiffies that carries this bit is hardware time. It is longer than
@@ -78,12 +78,17 @@ static inline long dynaccel_hwtime_untag(long left)
 })
 
 /* Counts of jiffies */
-#define hwtime_jiffies			dynaccel_hwtime_jiffies()
-#define hwtime_get_jiffies_64()		((u64)dynaccel_hwtime_jiffies())
+#define hwtime_jiffies			((unsigned long)dynaccel_hwtime_jiffies())
+#define hwtime_jiffies_64		dynaccel_hwtime_jiffies()
+#define hwtime_get_jiffies_64()		dynaccel_hwtime_jiffies()
 #define hwtime_time_is_before_jiffies(a)	time_after(hwtime_jiffies, a)
 #define hwtime_time_is_after_jiffies(a)		time_before(hwtime_jiffies, a)
 #define hwtime_time_is_before_eq_jiffies(a)	time_after_eq(hwtime_jiffies, a)
 #define hwtime_time_is_after_eq_jiffies(a)	time_before_eq(hwtime_jiffies, a)
+#define hwtime_time_is_before_jiffies64(a)	time_after64(hwtime_jiffies_64, a)
+#define hwtime_time_is_after_jiffies64(a)	time_before64(hwtime_jiffies_64, a)
+#define hwtime_time_is_before_eq_jiffies64(a)	time_after_eq64(hwtime_jiffies_64, a)
+#define hwtime_time_is_after_eq_jiffies64(a)	time_before_eq64(hwtime_jiffies_64, a)
 /* Full seconds are those of jiffies: what would be rounded to them stays. */
 #define hwtime_round_jiffies(j)			(j)
 #define hwtime_round_jiffies_up(j)		(j)
@@ -218,26 +223,34 @@ void hwtime_usleep_idle_range(unsigned long min, unsigned long max);
 			    TIMER_IRQSAFE | TIMER_HWTIME);		\
 	} while (0)
 
-/* High-resolution timers: what is relative is hardware time */
+/*
+ * High-resolution timers. An absolute expiry is hardware time too, from
+ * hwtime_ktime_get(); what a timer is forwarded from is always its own clock.
+ */
 #define hwtime_hrtimer_start(timer, expires, mode)			\
 	dynaccel_hwtime_hrtimer_start(timer, expires, 0, mode)
 #define hwtime_hrtimer_start_range_ns(timer, expires, delta, mode)	\
 	dynaccel_hwtime_hrtimer_start(timer, expires, delta, mode)
 #define hwtime_hrtimer_forward(timer, now, interval)			\
-	dynaccel_hwtime_hrtimer_forward(timer, now, interval)
+	((void)(now), dynaccel_hwtime_hrtimer_forward(timer, interval))
 #define hwtime_hrtimer_forward_now(timer, interval)			\
-	dynaccel_hwtime_hrtimer_forward(timer, hrtimer_cb_get_time(timer), interval)
+	dynaccel_hwtime_hrtimer_forward(timer, interval)
 
 #else /* CONFIG_DYNACCEL */
 
 #define dynaccel_timer_jiffies(timer)		jiffies
 
 #define hwtime_jiffies				jiffies
+#define hwtime_jiffies_64			jiffies_64
 #define hwtime_get_jiffies_64			get_jiffies_64
 #define hwtime_time_is_before_jiffies		time_is_before_jiffies
 #define hwtime_time_is_after_jiffies		time_is_after_jiffies
 #define hwtime_time_is_before_eq_jiffies	time_is_before_eq_jiffies
 #define hwtime_time_is_after_eq_jiffies		time_is_after_eq_jiffies
+#define hwtime_time_is_before_jiffies64		time_is_before_jiffies64
+#define hwtime_time_is_after_jiffies64		time_is_after_jiffies64
+#define hwtime_time_is_before_eq_jiffies64	time_is_before_eq_jiffies64
+#define hwtime_time_is_after_eq_jiffies64	time_is_after_eq_jiffies64
 #define hwtime_round_jiffies			round_jiffies
 #define hwtime_round_jiffies_up			round_jiffies_up
 #define hwtime_round_jiffies_relative		round_jiffies_relative

@@ -68,19 +68,19 @@ static struct dynaccel_hw_line dynaccel_hw_at_jiffies(u64 *now)
 /**
  * dynaccel_hwtime_jiffies - a count of jiffies that runs in hardware time
  *
- * Use it as hwtime_jiffies.
+ * Use it as hwtime_jiffies and hwtime_jiffies_64.
  *
  * Return: jiffies until the ratio first changes; grows by HZ in a real second.
  */
-unsigned long dynaccel_hwtime_jiffies(void)
+u64 dynaccel_hwtime_jiffies(void)
 {
 	struct dynaccel_hw_line line;
 	u64 now;
 
 	if (!dynaccel_sched_clock_mapped())
-		return jiffies;
+		return get_jiffies_64();
 	line = dynaccel_hw_at_jiffies(&now);
-	return (unsigned long)(dynaccel_hw_count(&line, now) >> DYNACCEL_HW_SHIFT);
+	return dynaccel_hw_count(&line, now << DYNACCEL_HW_SHIFT) >> DYNACCEL_HW_SHIFT;
 }
 EXPORT_SYMBOL(dynaccel_hwtime_jiffies);
 
@@ -128,15 +128,19 @@ unsigned long dynaccel_wheel_expires(unsigned long expires, u32 flags)
 }
 
 /*
- * Called in stop_machine() as the ratio is published. Jiffies have been brought
- * up to date to the jiffy, or a tick's worth of them would count at the new ratio.
+ * Called in stop_machine() as the ratio is published. Both lines bend in the same
+ * moment. Jiffies were brought up to date shortly before it; those since then have
+ * passed at the old ratio, though they will be counted at the new one.
  */
 void dynaccel_rescale_hwtime(u32 ratio)
 {
 	const struct dynaccel_hw_line *line = &dynaccel_hw_lines[dynaccel_hw_turn & 1];
 	struct dynaccel_hw_line *next = &dynaccel_hw_lines[~dynaccel_hw_turn & 1];
-	u64 ns = ktime_get_mono_fast_ns(), now = get_jiffies_64();
+	u64 ns = ktime_get_mono_fast_ns(), now = get_jiffies_64() << DYNACCEL_HW_SHIFT;
+	s64 since = ns - ktime_to_ns(tick_jiffies_time());
 
+	if (tick_jiffies_time() && since > 0)
+		now += div_u64((u64)since << DYNACCEL_HW_SHIFT, TICK_NSEC);
 	next->hw_jiffies = dynaccel_hw_count(line, now);
 	next->jiffies = now;
 	next->hw_ns = dynaccel_hw_ns(line, ns);
@@ -146,22 +150,17 @@ void dynaccel_rescale_hwtime(u32 ratio)
 	smp_store_release(&dynaccel_hw_turn, dynaccel_hw_turn + 1);
 }
 
-/* Move a timer that has not expired to where the new ratio has it. */
-static void dynaccel_rescale_hrtimer(struct hrtimer *timer, u32 from, u32 to)
+/* Where the new ratio has what the old one had at @expires; @bend is the change. */
+static ktime_t dynaccel_rescaled(ktime_t expires, ktime_t bend, u32 from, u32 to)
 {
-	ktime_t now = hrtimer_cb_get_time(timer);
-	s64 soft = ktime_sub(hrtimer_get_softexpires(timer), now);
-	s64 hard = ktime_sub(hrtimer_get_expires(timer), now);
-
-	if (soft > 0)
-		soft = dynaccel_mul_ns(dynaccel_div_ns(soft, from), to);
-	if (hard > 0)
-		hard = dynaccel_mul_ns(dynaccel_div_ns(hard, from), to);
-	hrtimer_set_expires_range(timer, ktime_add_safe(now, soft), max(hard - soft, 0LL));
+	if (expires <= bend)
+		return expires;
+	return ktime_add_safe(bend, dynaccel_mul_ns(dynaccel_div_ns(expires - bend, from), to));
 }
 
-static void dynaccel_rescale_queue(struct timerqueue_head *queue, u32 from, u32 to)
+static void dynaccel_rescale_queue(struct timerqueue_head *queue, ktime_t bend, u32 from, u32 to)
 {
+	struct hrtimer *timer;
 	struct timerqueue_head moved;
 	struct timerqueue_node *node, *next;
 
@@ -175,7 +174,9 @@ static void dynaccel_rescale_queue(struct timerqueue_head *queue, u32 from, u32 
 	}
 	while ((node = timerqueue_getnext(&moved))) {
 		timerqueue_del(&moved, node);
-		dynaccel_rescale_hrtimer(container_of(node, struct hrtimer, node), from, to);
+		timer = container_of(node, struct hrtimer, node);
+		timer->_softexpires = dynaccel_rescaled(timer->_softexpires, bend, from, to);
+		node->expires = dynaccel_rescaled(node->expires, bend, from, to);
 		timerqueue_add(queue, node);
 	}
 }
@@ -192,14 +193,20 @@ static void dynaccel_rescale_queue(struct timerqueue_head *queue, u32 from, u32 
  */
 void dynaccel_rescale_timers(u32 from, u32 to)
 {
-	struct hrtimer_cpu_base *base;
+	/* Not the present time: at the new ratio seconds may have passed since. */
+	ktime_t bend = ns_to_ktime(dynaccel_hw_lines[dynaccel_hw_turn & 1].ns);
+	struct hrtimer_clock_base *base;
 	unsigned int cpu, i;
 
+	if (from == to)
+		return;
 	timers_rescale();
 	for_each_possible_cpu(cpu) {
-		base = &per_cpu(hrtimer_bases, cpu);
-		for (i = 0; i < HRTIMER_MAX_CLOCK_BASES; i++)
-			dynaccel_rescale_queue(&base->clock_base[i].active, from, to);
+		for (i = 0; i < HRTIMER_MAX_CLOCK_BASES; i++) {
+			base = &per_cpu(hrtimer_bases, cpu).clock_base[i];
+			dynaccel_rescale_queue(&base->active, ktime_add(bend, base->offset),
+					       from, to);
+		}
 	}
 }
 
@@ -214,7 +221,7 @@ void dynaccel_rescale_timers(u32 from, u32 to)
 bool dynaccel_timer_early(const struct timer_list *timer)
 {
 	return timer->flags & TIMER_HWTIME &&
-	       time_after(timer->expires, dynaccel_hwtime_jiffies());
+	       time_after(timer->expires, hwtime_jiffies);
 }
 
 /**
@@ -225,7 +232,7 @@ bool dynaccel_timer_early(const struct timer_list *timer)
  */
 unsigned long dynaccel_timer_jiffies(const struct timer_list *timer)
 {
-	return timer->flags & TIMER_HWTIME ? dynaccel_hwtime_jiffies() : jiffies;
+	return timer->flags & TIMER_HWTIME ? hwtime_jiffies : jiffies;
 }
 
 struct dynaccel_sleeper {
@@ -249,7 +256,7 @@ long __sched dynaccel_schedule_timeout(long timeout)
 	struct dynaccel_sleeper sleeper = { .task = current };
 	unsigned long expires;
 
-	expires = dynaccel_hwtime_jiffies() + dynaccel_hwtime_untag(timeout);
+	expires = hwtime_jiffies + dynaccel_hwtime_untag(timeout);
 	timer_setup_on_stack(&sleeper.timer, dynaccel_wake, TIMER_HWTIME);
 	sleeper.timer.expires = expires;
 	add_timer(&sleeper.timer);
@@ -257,12 +264,12 @@ long __sched dynaccel_schedule_timeout(long timeout)
 	del_timer_sync(&sleeper.timer);
 	destroy_timer_on_stack(&sleeper.timer);
 
-	return dynaccel_hwtime_tag(max_t(long, expires - dynaccel_hwtime_jiffies(), 0));
+	return dynaccel_hwtime_tag(max_t(long, expires - hwtime_jiffies, 0));
 }
 
 static int __sched dynaccel_bit_wait(struct wait_bit_key *word, int mode)
 {
-	long left = word->timeout - dynaccel_hwtime_jiffies();
+	long left = word->timeout - hwtime_jiffies;
 
 	if (left <= 0)
 		return -EAGAIN;
@@ -289,7 +296,7 @@ int __sched dynaccel_hwtime_wait_on_bit(unsigned long *word, int bit, unsigned i
 	might_sleep();
 	if (!test_bit(bit, word))
 		return 0;
-	wait.key.timeout = dynaccel_hwtime_jiffies() + timeout;
+	wait.key.timeout = hwtime_jiffies + timeout;
 	return __wait_on_bit(bit_waitqueue(word, bit), &wait, dynaccel_bit_wait, mode);
 }
 EXPORT_SYMBOL_GPL(dynaccel_hwtime_wait_on_bit);
@@ -297,24 +304,23 @@ EXPORT_SYMBOL_GPL(dynaccel_hwtime_wait_on_bit);
 /**
  * dynaccel_hwtime_hrtimer_start - start a timer of hardware time
  * @timer:	the timer
- * @expires:	nanoseconds; of hardware time when @mode is a relative one
- * @range_ns:	how much later it may be, in the same time
+ * @expires:	nanoseconds of hardware time; when @mode is an absolute one, those
+ *		of hwtime_ktime_get()
+ * @range_ns:	how much later it may be
  * @mode:	an enum hrtimer_mode
  *
- * Use it as hwtime_hrtimer_start(). What is absolute belongs to the timer's clock
- * and is left as it is.
+ * Use it as hwtime_hrtimer_start().
  */
 void dynaccel_hwtime_hrtimer_start(struct hrtimer *timer, s64 expires, u64 range_ns,
 				   unsigned int mode)
 {
 	/* No change of the ratio between reckoning and queueing. */
 	preempt_disable();
-	timer->is_hwtime = !!(mode & HRTIMER_MODE_REL);
-	if (timer->is_hwtime && expires > 0) {
-		expires = dynaccel_virtual_ns(expires);
-		range_ns = dynaccel_virtual_ns(range_ns);
-	}
-	hrtimer_start_range_ns(timer, expires, range_ns, mode);
+	if (!(mode & HRTIMER_MODE_REL))
+		expires -= dynaccel_hwtime_ns();
+	timer->is_hwtime = true;
+	hrtimer_start_range_ns(timer, dynaccel_virtual_ns(max(expires, 0LL)),
+			       dynaccel_virtual_ns(range_ns), mode | HRTIMER_MODE_REL);
 	preempt_enable();
 }
 EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimer_start);
@@ -322,17 +328,16 @@ EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimer_start);
 /**
  * dynaccel_hwtime_hrtimer_forward - let a periodic timer's next period begin
  * @timer:	a timer that is not queued, usually because it has expired
- * @now:	the time on the timer's clock
  * @interval:	the period in nanoseconds of hardware time
  *
  * Use it as hwtime_hrtimer_forward() and hwtime_hrtimer_forward_now().
  *
  * Return: how many periods have passed.
  */
-u64 dynaccel_hwtime_hrtimer_forward(struct hrtimer *timer, s64 now, s64 interval)
+u64 dynaccel_hwtime_hrtimer_forward(struct hrtimer *timer, s64 interval)
 {
 	timer->is_hwtime = true;
-	return hrtimer_forward(timer, now, dynaccel_virtual_ns(interval));
+	return hrtimer_forward_now(timer, dynaccel_virtual_ns(interval));
 }
 EXPORT_SYMBOL_GPL(dynaccel_hwtime_hrtimer_forward);
 

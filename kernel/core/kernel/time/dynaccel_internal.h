@@ -6,17 +6,19 @@
 #define _KERNEL_TIME_DYNACCEL_INTERNAL_H
 
 #include <linux/dynaccel.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 
 struct clocksource;
 struct timer_list;
 
-/* Jiffies of hardware time are reckoned with so many bits behind the point. */
+/* Jiffies are reckoned with so many bits behind the point. */
 #define DYNACCEL_HW_SHIFT	20
+#define DYNACCEL_HW_MASK	((1ULL << DYNACCEL_HW_SHIFT) - 1)
 
 /**
  * struct dynaccel_hw_line - a line from virtual time to hardware time
- * @jiffies:	where it starts, in jiffies
+ * @jiffies:	where it starts, in jiffies << DYNACCEL_HW_SHIFT
  * @hw_jiffies:	where it starts, in jiffies of hardware time << DYNACCEL_HW_SHIFT
  * @ns:		where it starts, in nanoseconds of the monotonic clock
  * @hw_ns:	where it starts, in nanoseconds of hardware time
@@ -33,14 +35,16 @@ struct dynaccel_hw_line {
 /**
  * dynaccel_hw_count - go from jiffies to those of hardware time
  * @line:	the line that holds
- * @now:	a count of jiffies, not before the line's start
+ * @now:	jiffies << DYNACCEL_HW_SHIFT; until the tick that follows a change they
+ *		may be before the line's start
  *
  * Return: jiffies of hardware time << DYNACCEL_HW_SHIFT.
  */
 static inline u64 dynaccel_hw_count(const struct dynaccel_hw_line *line, u64 now)
 {
-	return line->hw_jiffies +
-	       div_u64((now - line->jiffies) << DYNACCEL_HW_SHIFT, line->ratio);
+	if (now <= line->jiffies)
+		return line->hw_jiffies;
+	return line->hw_jiffies + div_u64(now - line->jiffies, line->ratio);
 }
 
 /**
@@ -67,17 +71,20 @@ static inline u64 dynaccel_hw_ns(const struct dynaccel_hw_line *line, u64 now)
 static inline unsigned long dynaccel_hw_due(const struct dynaccel_hw_line *line, u64 now,
 					    unsigned long deadline)
 {
-	u64 hw = dynaccel_hw_count(line, now);
-	long left = deadline - (unsigned long)(hw >> DYNACCEL_HW_SHIFT);
-	u64 fraction = hw & ((1ULL << DYNACCEL_HW_SHIFT) - 1);
+	u64 hw = dynaccel_hw_count(line, now << DYNACCEL_HW_SHIFT) >> DYNACCEL_HW_SHIFT;
+	long left = deadline - (unsigned long)hw;
+	u64 ahead;
 
 	if (left <= 0)
 		return (unsigned long)now + left;
-	if (left > MAX_JIFFY_OFFSET / line->ratio)
+	if (left > MAX_JIFFY_OFFSET / DYNACCEL_RATIO_MAX ||
+	    hw + left > U64_MAX >> DYNACCEL_HW_SHIFT)
 		return (unsigned long)now + MAX_JIFFY_OFFSET;
-	/* What is behind the point has passed already. */
-	return (unsigned long)now + left * line->ratio -
-	       (unsigned long)((fraction * line->ratio) >> DYNACCEL_HW_SHIFT);
+	ahead = ((hw + left) << DYNACCEL_HW_SHIFT) - line->hw_jiffies;
+	/* What is before the point does not fit with what is behind it. */
+	return (unsigned long)((ahead >> DYNACCEL_HW_SHIFT) * line->ratio) +
+	       (unsigned long)((line->jiffies + (ahead & DYNACCEL_HW_MASK) * line->ratio +
+				DYNACCEL_HW_MASK) >> DYNACCEL_HW_SHIFT);
 }
 
 #ifdef CONFIG_DYNACCEL
@@ -178,8 +185,14 @@ void timekeeping_rescale(u32 ratio);
 /* tick-sched.c and timer.c, for dynaccel_hwtime.c and timekeeping.c */
 #ifdef CONFIG_TICK_ONESHOT
 void tick_catch_up_jiffies(void);
+ktime_t tick_jiffies_time(void);
 #else
 static inline void tick_catch_up_jiffies(void) { }
+
+static inline ktime_t tick_jiffies_time(void)
+{
+	return 0;
+}
 #endif
 void timers_rescale(void);
 

@@ -187,42 +187,61 @@ static void dynaccel_test_sched_far(struct kunit *test)
 			div_u64(century, DYNACCEL_RATIO_MAX));
 }
 
-/* Changes as they come, one after the other: a ratio, and for how many jiffies. */
-static void dynaccel_test_bend(struct dynaccel_hw_line *line, u32 ratio, u64 jiffies_passed)
+/* Changes as they come, one after the other: a ratio, and for how long. */
+static void dynaccel_test_bend(struct dynaccel_hw_line *line, u32 ratio, u64 passed)
 {
-	u64 now = line->jiffies + jiffies_passed;
+	u64 now = line->jiffies + passed;
 
 	line->hw_jiffies = dynaccel_hw_count(line, now);
 	line->jiffies = now;
 	line->ratio = ratio;
 }
 
+static u64 dynaccel_test_count(const struct dynaccel_hw_line *line, u64 jiffies_now)
+{
+	return dynaccel_hw_count(line, jiffies_now << DYNACCEL_HW_SHIFT) >> DYNACCEL_HW_SHIFT;
+}
+
 /* A deadline is reached at the very jiffy at which its count is. */
 static void dynaccel_test_hw_due(struct kunit *test)
 {
-	struct dynaccel_hw_line line = { .jiffies = INITIAL_JIFFIES, .ratio = 1 };
+	struct dynaccel_hw_line line = { .ratio = 1 };
 	unsigned long now, due, deadline, left;
 	u32 ratio;
 	u64 hw;
 
-	line.hw_jiffies = line.jiffies << DYNACCEL_HW_SHIFT;
+	line.jiffies = (u64)INITIAL_JIFFIES << DYNACCEL_HW_SHIFT;
+	line.hw_jiffies = line.jiffies;
 	for (ratio = 2; ratio <= DYNACCEL_RATIO_MAX; ratio++) {
-		dynaccel_test_bend(&line, ratio, 12347);
-		now = line.jiffies + 77777;
-		hw = dynaccel_hw_count(&line, now) >> DYNACCEL_HW_SHIFT;
+		dynaccel_test_bend(&line, ratio, 12347654321ULL);
+		now = (line.jiffies >> DYNACCEL_HW_SHIFT) + 77777;
+		hw = dynaccel_test_count(&line, now);
 		for (left = 1; left < 10 * HZ; left += 97) {
 			deadline = hw + left;
 			due = dynaccel_hw_due(&line, now, deadline);
 			KUNIT_ASSERT_TRUE(test, time_after(due, now));
-			KUNIT_ASSERT_GE(test, dynaccel_hw_count(&line, due) >>
-					DYNACCEL_HW_SHIFT, deadline);
-			KUNIT_ASSERT_LT(test, dynaccel_hw_count(&line, due - 1) >>
-					DYNACCEL_HW_SHIFT, deadline);
+			KUNIT_ASSERT_GE(test, dynaccel_test_count(&line, due), deadline);
+			KUNIT_ASSERT_LT(test, dynaccel_test_count(&line, due - 1), deadline);
 		}
 		KUNIT_ASSERT_TRUE(test, time_before(dynaccel_hw_due(&line, now, hw - 1), now));
 		KUNIT_ASSERT_EQ(test, dynaccel_hw_due(&line, now, hw + MAX_JIFFY_OFFSET),
 				now + MAX_JIFFY_OFFSET);
 	}
+}
+
+/* Until the tick after a change jiffies are behind the line: the count waits. */
+static void dynaccel_test_hw_behind(struct kunit *test)
+{
+	struct dynaccel_hw_line line = {
+		.jiffies = 1000ULL << DYNACCEL_HW_SHIFT,
+		.hw_jiffies = 50ULL << DYNACCEL_HW_SHIFT,
+		.ratio = 1,
+	};
+
+	KUNIT_EXPECT_EQ(test, dynaccel_test_count(&line, 100), 50);
+	KUNIT_EXPECT_EQ(test, dynaccel_test_count(&line, 1000), 50);
+	KUNIT_EXPECT_EQ(test, dynaccel_test_count(&line, 1001), 51);
+	KUNIT_EXPECT_EQ(test, dynaccel_hw_due(&line, 100, 60), 1010);
 }
 
 /* What is left of a jiffy at a change is not lost, however many changes come. */
@@ -235,7 +254,8 @@ static void dynaccel_test_hw_drift(struct kunit *test)
 	for (i = 0; i < 100000; i++) {
 		passed = (i * 2654435761U) >> 18;
 		exact += div_u64((u64)passed << 32, line.ratio);
-		dynaccel_test_bend(&line, (i * 40503U) % DYNACCEL_RATIO_MAX + 1, passed);
+		dynaccel_test_bend(&line, (i * 40503U) % DYNACCEL_RATIO_MAX + 1,
+				   (u64)passed << DYNACCEL_HW_SHIFT);
 	}
 	KUNIT_EXPECT_LE(test, line.hw_jiffies >> DYNACCEL_HW_SHIFT, exact >> 32);
 	KUNIT_EXPECT_GE(test, (line.hw_jiffies >> DYNACCEL_HW_SHIFT) + 1, exact >> 32);
@@ -273,6 +293,7 @@ static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE(dynaccel_test_sched_line),
 	KUNIT_CASE(dynaccel_test_sched_far),
 	KUNIT_CASE(dynaccel_test_hw_due),
+	KUNIT_CASE(dynaccel_test_hw_behind),
 	KUNIT_CASE(dynaccel_test_hw_drift),
 	KUNIT_CASE(dynaccel_test_hw_tag),
 	{ }
