@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "qemu"
 from full_wire import full_wire
 from silent_usb import SilentUsb
 from slow_guest import DEVICES, MEGASAS, hung_request, slow_guest, slow_requests
+from slow_interrupts import unheard_request
 from slow_links import USB_SLOT, WIRE_SLOT, plugged_in, stalled_queue
 
 from common import machine
@@ -32,8 +33,12 @@ if TYPE_CHECKING:
 
     from dynaccel.core.kernels import Kernel
 
+    Part = Callable[[Kernel, argparse.Namespace], Iterator["Row"]]
+
 SCHEDULES = ((1,), (200,), (1000,), (1, 1000), (1000, 1))
 LOG_LINES = 4
+DEAF = ("ahci", "nvme")
+"""One that needs its interrupts to recover, and one that looks by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +60,12 @@ class Row:
     data: dict[str, Any]
 
 
-def disks(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
-    """Slow requests and requests that hang, of all disks."""
+def slow(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
+    """Slow requests, of all disks at once."""
     with slow_guest(kernel, DEVICES) as guest:
-        names = [name for name in guest.blocks if not args.only or name in args.only]
-        slow = [(ratio, args.slow) for ratio in (1, 200, 1000)] + [(1000, args.slower)]
-        for ratio, seconds in slow:
+        names = list(guest.blocks)
+        tried = [(ratio, args.slow) for ratio in (1, 200, 1000)] + [(1000, args.slower)]
+        for ratio, seconds in tried:
             found = slow_requests(guest, names, ratio=ratio, seconds=seconds)
             for name, outcome in found.items():
                 how = "served" if outcome.error == 0 else f"error {outcome.error}"
@@ -70,13 +75,18 @@ def disks(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
                     kind=f"slow, {seconds:.0f} s", name=name, ratios=(ratio,),
                     seen=f"{how} {after}{tries}", data=asdict(outcome),
                 )  # fmt: skip
+
+
+def hangs(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
+    """Requests that hang, of one disk after the other."""
+    with slow_guest(kernel, DEVICES) as guest:
         for device in DEVICES:
-            if device.gives_up and device.name in names:
+            if device.gives_up and device.name in guest.blocks:
                 guest.time_out(device.name, args.time_out)
                 for ratios in SCHEDULES:
                     hang = hung_request(
                         guest, device.name, ratios=ratios, step_seconds=args.time_out / 2,
-                        limit_seconds=6 * args.time_out,
+                        limit_seconds=6 * args.time_out, settle_seconds=1.5 * args.time_out,
                     )  # fmt: skip
                     yield Row(
                         kind=f"hang, {args.time_out:.0f} s", name=device.name, ratios=ratios,
@@ -88,8 +98,7 @@ def disks(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
 
 def megasas(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
     """The driver with waits of its own: 20 s for a request, then counts of seconds."""
-    if args.only and MEGASAS.name not in args.only:
-        return
+    del args  # it has no shorter time-outs
     with slow_guest(kernel, [MEGASAS]) as guest:
         if MEGASAS.name not in guest.blocks:
             return
@@ -107,10 +116,34 @@ def megasas(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
             )  # fmt: skip
 
 
+def interrupts(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
+    """Devices whose interrupts do not arrive, each in a guest of its own: some do not recover."""
+    for device in DEVICES:
+        if device.name not in DEAF:
+            continue
+        for ratios in ((1,), (1000,), (1, 1000), (1000, 1)):
+            with slow_guest(kernel, [device]) as guest:
+                if device.name not in guest.blocks:
+                    break
+                guest.time_out(device.name, args.time_out)
+                hang = unheard_request(
+                    guest, device.name, ratios=ratios, step_seconds=3 * args.time_out,
+                    limit_seconds=90.0,
+                )  # fmt: skip
+            own = [f"{at:.2f}" for at, text in hang.outcome.log if "qc timeout" in text]
+            end = "never" if hang.outcome.ended is None else f"{hang.outcome.ended:.2f} s"
+            more = f", of IDENTIFY {', '.join(own)} s" if own else ""
+            yield Row(
+                kind="no interrupt", name=device.name, ratios=ratios,
+                seen=f"{_words(hang.outcome.given_up)}{more}; end {end}, "
+                + ("works" if hang.works else "does not work"),
+                data=asdict(hang),
+            )  # fmt: skip
+
+
 def links(kernel: Kernel, args: argparse.Namespace) -> Iterator[Row]:
     """What is no disk."""
-    if args.only and "links" not in args.only:
-        return
+    del args  # the kernel has no other time-outs here
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         usb = SilentUsb(path=scratch / "usb")
@@ -143,22 +176,29 @@ def _words(moments: tuple[float, ...]) -> str:
     return f"given up after {first} s{more}"
 
 
+PARTS: tuple[Part, ...] = (slow, hangs, megasas, interrupts, links)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", help="as for dynaccel run")
-    parser.add_argument("--only", action="append", help="this device alone; 'links': no disks")
+    parser.add_argument(
+        "--part", action="append", choices=[part.__name__ for part in PARTS], help="this part alone"
+    )
     parser.add_argument("--slow", type=float, default=5.0, help="real seconds of a slow request")
     parser.add_argument("--slower", type=float, default=20.0, help="and of one at 1000 alone")
     parser.add_argument("--time-out", type=float, default=4.0, help="seconds that a request has")
     parser.add_argument("--json", type=Path, help="write all that was seen to this file")
     args = parser.parse_args()
     kernel = kernels.resolve(args.kernel)
-    print(f"{kernel.manifest.release}, {machine()}\n")
+    where = machine()
+    print(f"{kernel.manifest.release}, {where}\n")
     print("| device | tried | ratio | seen |\n|---|---|---|---|")
     rows = []
-    parts: list[Callable[[Kernel, argparse.Namespace], Iterator[Row]]] = [disks, megasas, links]
-    for part in parts:
+    for part in PARTS:
+        if args.part and part.__name__ not in args.part:
+            continue
         try:
             for row in part(kernel, args):
                 ratios = " → ".join(map(str, row.ratios))
@@ -168,7 +208,7 @@ def main() -> None:
             # A kernel that fails may take its guest with it; the others are tried all the same.
             print(f"| {part.__name__} | | | ended: {error} |", flush=True)
     if args.json is not None:
-        args.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+        args.json.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

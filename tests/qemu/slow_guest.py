@@ -302,6 +302,7 @@ def hung_request(
     ratios: Sequence[int],
     step_seconds: float,
     limit_seconds: float,
+    settle_seconds: float = 0.0,
 ) -> Hang:
     """Let a request hang until QEMU waits for it, or the limit.
 
@@ -311,7 +312,10 @@ def hung_request(
         ratios: The ratio when it begins, and those that follow.
         step_seconds: Real time from one ratio to the next.
         limit_seconds: Real time after which it is served in any case.
+        settle_seconds: Real time before, at ratio 1, in which the timer of earlier requests runs
+            out: one that is pending is looked at again to the jiffy, a new one is rounded up.
     """
+    time.sleep(settle_seconds)
     release = _releasing(guest, [name])
     guest.bench.set_ratio(ratios[0])
     guest.disks[name].hold()
