@@ -55,7 +55,9 @@ def patched() -> Iterator[PatchedTree]:
             stamp.unlink(missing_ok=True)
             shutil.rmtree(tree, ignore_errors=True)
             source.unpack(pristine, tree, reporter=reporter)
-        # A tree that is patched already is recognised, and tells the same difference.
-        result = patch.apply(patch.PatchRequest(tree=tree), reporter=reporter)
+        # A tree that is patched already is recognised, and tells the same difference. The drivers
+        # stay as they are: what is looked at is what we wrote, not the style of theirs.
+        request = patch.PatchRequest(tree=tree, hwtime=False)
+        result = patch.apply(request, reporter=reporter)
         write_atomic(stamp, key)
         yield PatchedTree(top=tree, diff=result.diff, builds=place)

@@ -42,12 +42,14 @@ static unsigned int dynaccel_hw_turn;
 static struct dynaccel_hw_line dynaccel_hw_begin(unsigned int *turn)
 {
 	*turn = READ_ONCE(dynaccel_hw_turn);
+	/* The line is read after its number, which is stored after the line. */
 	smp_rmb();
 	return dynaccel_hw_lines[*turn & 1];
 }
 
 static bool dynaccel_hw_retry(unsigned int turn)
 {
+	/* All of the line was read before the number is looked at again. */
 	smp_rmb();
 	return READ_ONCE(dynaccel_hw_turn) != turn;
 }
@@ -136,9 +138,11 @@ void dynaccel_rescale_hwtime(u32 ratio)
 {
 	const struct dynaccel_hw_line *line = &dynaccel_hw_lines[dynaccel_hw_turn & 1];
 	struct dynaccel_hw_line *next = &dynaccel_hw_lines[~dynaccel_hw_turn & 1];
-	u64 ns = ktime_get_mono_fast_ns(), now = get_jiffies_64() << DYNACCEL_HW_SHIFT;
+	u64 now, ns = ktime_get_mono_fast_ns();
 	s64 since = ns - ktime_to_ns(tick_jiffies_time());
 
+	now = get_jiffies_64();
+	now <<= DYNACCEL_HW_SHIFT;
 	if (tick_jiffies_time() && since > 0)
 		now += div_u64((u64)since << DYNACCEL_HW_SHIFT, TICK_NSEC);
 	next->hw_jiffies = dynaccel_hw_count(line, now);

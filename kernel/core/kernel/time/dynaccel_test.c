@@ -207,14 +207,15 @@ static void dynaccel_test_hw_due(struct kunit *test)
 {
 	struct dynaccel_hw_line line = { .ratio = 1 };
 	unsigned long now, due, deadline, left;
+	u64 hw, start;
 	u32 ratio;
-	u64 hw;
 
 	line.jiffies = (u64)INITIAL_JIFFIES << DYNACCEL_HW_SHIFT;
 	line.hw_jiffies = line.jiffies;
 	for (ratio = 2; ratio <= DYNACCEL_RATIO_MAX; ratio++) {
 		dynaccel_test_bend(&line, ratio, 12347654321ULL);
-		now = (line.jiffies >> DYNACCEL_HW_SHIFT) + 77777;
+		start = line.jiffies;
+		now = (start >> DYNACCEL_HW_SHIFT) + 77777;
 		hw = dynaccel_test_count(&line, now);
 		for (left = 1; left < 10 * HZ; left += 97) {
 			deadline = hw + left;

@@ -83,12 +83,11 @@ static long dynaccel_wait_completion(unsigned int ms)
 	return hwtime_wait_for_completion_timeout(&never, msecs_to_jiffies(ms));
 }
 
+static struct semaphore dynaccel_taken = __SEMAPHORE_INITIALIZER(dynaccel_taken, 0);
+
 static long dynaccel_wait_down(unsigned int ms)
 {
-	struct semaphore taken;
-
-	sema_init(&taken, 0);
-	return hwtime_down_timeout(&taken, msecs_to_jiffies(ms)) == -ETIME ? 0 : -EIO;
+	return hwtime_down_timeout(&dynaccel_taken, msecs_to_jiffies(ms)) == -ETIME ? 0 : -EIO;
 }
 
 static long dynaccel_wait_bit(unsigned int ms)
