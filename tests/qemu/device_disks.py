@@ -7,10 +7,9 @@ import hashlib
 import random
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from device_case import Case, judge_log
+from device_case import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,6 @@ CACHE_GONE = r"Synchronize Cache\(10\) failed: Result: hostbyte=DID_(BAD_TARGET|
 """A disk that is unplugged cannot be told to write back what it holds."""
 UNPLUG_NOISE_SECONDS = 2.0
 MOUNT = "/mnt/device"
-SLEEP_SECONDS = 2.0
 
 BACKING = (
     " -blockdev driver=raw,node-name={id}-d,discard=unmap,file.driver=file,file.filename={image}"
@@ -116,30 +114,6 @@ def use_cdrom(lab: Lab, place: Place, report: Report) -> None:
     report.check(
         told == hashlib.sha256(place.image.read_bytes()).hexdigest(), "what was read is not on it"
     )
-
-
-def use_asleep(lab: Lab, place: Place, report: Report) -> None:
-    """Write; let the whole guest sleep (suspend-to-idle); read; write again.
-
-    The power button wakes it.
-    """
-    salt = random.randrange(1 << 20)  # noqa: S311
-    disk = disk_of(lab, place)
-    write_and_read(lab, disk, report, salt)
-    lab.sh("rm -f /dev/shm/slept; (echo freeze >/sys/power/state; echo $? >/dev/shm/slept) & :")
-    began = time.monotonic()
-    time.sleep(SLEEP_SECONDS)
-    lab.qmp("system_powerdown")
-    status = lab.until("cat /dev/shm/slept 2>/dev/null || :", "the guest awake again")
-    report.check(status == "0", f"the kernel refused to sleep: {status}")
-    report.fact("asleep s", time.monotonic() - began)
-    lines = lab.new_log_lines()
-    report.check(any("suspend exit" in line for line in lines), f"it did not sleep: {lines}")
-    lab.sh(f"mount /dev/{disk} {MOUNT}")
-    read(lab, report, salt)
-    lab.sh(f"umount {MOUNT}")
-    write_and_read(lab, disk, report, salt + 1)
-    judge_log(lab, report, place.case.expected)
 
 
 @contextmanager
@@ -268,12 +242,3 @@ DISKS = (
         expected=(EMPTY_PORT,),
     ),
 )  # fmt: skip
-
-
-def asleep(case: Case) -> Case:
-    """Return the same disk in a guest that sleeps."""
-    name, symbols = f"suspend-to-idle, {case.name}", ("SUSPEND", *case.symbols)
-    return replace(case, name=name, use=use_asleep, plug=None, symbols=symbols)
-
-
-SLEEPERS = tuple(asleep(c) for c in DISKS if c.name in {"NVMe", "AHCI", "xHCI, usb-storage"})
