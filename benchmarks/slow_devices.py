@@ -207,6 +207,7 @@ def main() -> None:
         except (StageError, AssertionError) as error:
             # A kernel that fails may take its guest with it; the others are tried all the same.
             print(f"| {part.__name__} | | | ended: {error} |", flush=True)
+            print(error.detail if isinstance(error, StageError) else "", file=sys.stderr)
     if args.json is not None:
         args.json.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n")
 
