@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dynaccel.verify.bench import Bench
 
 FIRST_SLOT = 0x10
-APPEAR_SECONDS = 10.0
+APPEAR_SECONDS = 30.0
 LOOK_SECONDS = 0.25
 ROOM_SECONDS = 30.0
 """What a probe may take beyond its limit, with recovery under way on a busy host."""
