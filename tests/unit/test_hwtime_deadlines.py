@@ -196,6 +196,67 @@ def test_what_is_no_deadline_of_one_function(
     } == unknown
 
 
+POLL = """#define poll(d, val, cond, us) \\
+({ \\
+	ktime_t __end = ktime_add_us(ktime_get(), us); \\
+	for (;;) { \\
+		(val) = read(d); \\
+		if (us && \\
+			ktime_compare(ktime_get(), __end) > 0) \\
+			break; \\
+	} \\
+	(cond) ? 0 : -1; \\
+})
+
+"""
+
+
+@real_spatch
+@pytest.mark.parametrize("around", ["int a(void);\n\n", "int a(void)\n{\n\treturn g();\n}\n\n"])
+@pytest.mark.parametrize("below", ["", "int g(void);\n", function("return h();"), ABSOLUTE])
+def test_a_macro_is_converted_whole_or_not_at_all(around: str, below: str, tool: Converter) -> None:
+    text = around + POLL + below
+    (clocks,) = ask(tool, text)
+    first = text.encode().index(b"ktime_get")
+    second = text.encode().index(b"ktime_get", first + 1)
+    assert (first in clocks.deadlines) == (second in clocks.deadlines)
+    assert len(clocks.deadlines - {first, second}) == 2 * (below == ABSOLUTE)
+
+
+@real_spatch
+@pytest.mark.parametrize(
+    "body",
+    [
+        # The other end is no reading of a clock, or one that nothing is known of.
+        "ktime_t e = d->end;\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t e = limit(ktime_get());\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t s, e = limit(d);\ns = ktime_get();\nif (ktime_after(s, e))\n\tg();",
+        "ktime_t n = ktime_get(), e = d->end;\nif (ktime_after(n, e))\n\tg();",
+        "u64 e = ktime_get_real_ns() + 5;\nwhile (ktime_get_ns() < e)\n\tg();",
+        "u64 e = 5 + (u64)other();\nwhile (ktime_get_ns() < e)\n\tg();",
+        "ktime_t e = ktime_get(), *p = &e;\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t e = d->t = ktime_get();\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t e;\nd->t = e = ktime_get();\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t e;\nset(&e);\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "ktime_t e;\ne = x ? ktime_get() : d->t;\nif (ktime_after(ktime_get(), e))\n\tg();",
+        "u64 e = ktime_get_ns();\ne += d->t;\nif (ktime_get_ns() > e)\n\tg();",
+    ],
+)
+def test_one_end_alone_is_never_converted(body: str, tool: Converter) -> None:
+    (clocks,) = ask(tool, function(body))
+    assert clocks.deadlines == frozenset()
+
+
+@real_spatch
+@pytest.mark.parametrize("nothing", ["0", "KTIME_MAX", "0ULL"])
+def test_a_variable_may_begin_with_nothing(nothing: str, tool: Converter) -> None:
+    text = function(
+        f"u64 e = {nothing};\ne = ktime_get_ns() + 5;\nwhile (ktime_get_ns() < e)\n\tg();"
+    )
+    (clocks,) = ask(tool, text)
+    assert lines(text, clocks.deadlines) == [4, 5]
+
+
 @real_spatch
 def test_functions_do_not_answer_for_each_other(tool: Converter) -> None:
     stamp = (

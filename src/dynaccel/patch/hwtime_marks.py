@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MARK = re.compile(rb"\b((?:hw(?:seen|init|test|span|kept|used|memb)_)+)(\w+)")
 _ASSIGNED = re.compile(rb"(?<![\w.>])(\w+)\s*=(?!=)[^=]*\Z")
 _STATEMENT_END = re.compile(rb"[;{}]")
+_NOTHING = re.compile(rb"=\s*(?:0[uUlL]*|KTIME_MAX)\s*[,;]")
 
 UNREAD = "spatch cannot read it: in a macro, or in a function that it cannot parse"
 MEMBER = "goes into a member of a struct as a deadline, or is measured against one"
@@ -45,6 +46,21 @@ class _Mark:
     start: int
     name: bytes
     kinds: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """A function, with what stands before it, or a macro.
+
+    Attributes:
+        first: Offset of its first byte.
+        last: Offset behind its last one.
+        body: Offset at which its body begins; ``last`` when it has none.
+    """
+
+    first: int
+    last: int
+    body: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,30 +120,41 @@ def read_marks(marked: bytes) -> Readings:
     plain = _Offsets(code.code)
     deadlines: set[int] = set()
     unknown: dict[int, str] = {}
-    starts = [mark.start for mark in marks]
-    for first, last in regions(code):
-        inside = marks[_at(starts, first) : _at(starts, last)]
-        for mark in inside:
-            if b"memb" in mark.kinds:
-                unknown[plain.of(mark.start)] = MEMBER
+    for scope, inside in _scopes(code, marks):
+        unknown |= {plain.of(mark.start): MEMBER for mark in inside if b"memb" in mark.kinds}
         for bundle in _bundles(code, inside):
             places = {plain.of(start) for start in bundle.readings}
             if not bundle.tested:
-                if any(_compared(code, first, last, variable) for variable in bundle.variables):
+                if any(_compared(code, scope, variable) for variable in bundle.variables):
                     unknown |= dict.fromkeys(places - unknown.keys(), ELSEWHERE)
                 continue
-            clean = not bundle.escaped and all(
-                _clean(code, first, last, variable) for variable in bundle.variables
+            clean = (
+                not bundle.escaped
+                and not places & unknown.keys()
+                and all(_clean(code, scope, variable) for variable in bundle.variables)
             )
             if clean and bundle.variables:
                 deadlines |= places
             else:
                 unknown |= dict.fromkeys(places - unknown.keys(), ELSEWHERE)
     return Readings(
-        deadlines=frozenset(deadlines - unknown.keys()),
+        deadlines=frozenset(deadlines),
         seen=frozenset(plain.of(mark.start) for mark in marks if b"seen" in mark.kinds),
         unknown=unknown,
     )
+
+
+def _scopes(code: Code, marks: Sequence[_Mark]) -> Iterator[tuple[_Scope, list[_Mark]]]:
+    """Yield the macros and functions that have marks, each with its own marks."""
+    starts = [mark.start for mark in marks]
+    for line in code.directives:
+        if inside := marks[_at(starts, line.start) : _at(starts, line.end)]:
+            yield _Scope(first=line.start, last=line.end, body=line.body), list(inside)
+    for first, last in regions(code):
+        around = marks[_at(starts, first) : _at(starts, last)]
+        if inside := [mark for mark in around if code.directive_at(mark.start) is None]:
+            body = code.code.find(b"\n{", first, last)
+            yield _Scope(first=first, last=last, body=body if body >= 0 else last), inside
 
 
 def _at(starts: Sequence[int], offset: int) -> int:
@@ -207,35 +234,59 @@ def _target(code: Code, mark: _Mark) -> bytes | None:
     return unmark(found[1])
 
 
-def _clean(code: Code, first: int, last: int, variable: bytes) -> bool:
-    """Whether a variable is declared in a function's body, and all of its uses are known."""
-    body = code.code.find(b"\n{", first, last)
+def _clean(code: Code, scope: _Scope, variable: bytes) -> bool:
+    """Whether a variable is declared in the body of its function, and all of its uses are known."""
     declared = False
     pattern = re.compile(
         rb"\b(?:hw(?:seen|init|test|span|kept|used|memb)_)*" + re.escape(variable) + rb"\b"
     )
-    for found in pattern.finditer(code.code, first, last):
+    for found in pattern.finditer(code.code, scope.first, scope.last):
         start, end = found.span()
-        before = code.code[:start].rstrip()[-2:] if start < 2 else code.code[start - 2 : start]  # noqa: PLR2004
-        if before.endswith(b".") or before == b"->":
+        if code.code[max(0, start - 2) : start].endswith((b".", b"->")):
             continue
-        if start < body:
+        if start < scope.body:
             return False  # a parameter
         if declared_at(code, start, end):
+            # What is outside of all braces of a macro its users share.
+            outside = code.code.count(b"{", scope.body, start) <= code.code.count(
+                b"}", scope.body, start
+            )
+            if outside or not _begins_known(code, start, end):
+                return False
             declared = True
-        elif found[0] == variable and not _assigns(code, start, end):
+        elif found[0] == variable and not (
+            _begins_statement(code, start) and _assigns(code, start, end)
+        ):
             return False
     return declared
 
 
-def _compared(code: Code, first: int, last: int, variable: bytes) -> bool:
+def _begins_known(code: Code, start: int, end: int) -> bool:
+    """Whether a variable that is declared gets a known value with that, or none."""
+    following = code.after(end)
+    return (
+        code.code[following : following + 1] in {b";", b","}
+        or _NOTHING.match(code.code, following) is not None
+        or _assigns(code, start, end)
+    )
+
+
+def _begins_statement(code: Code, start: int) -> bool:
+    """Whether nothing else of the statement gets the value that a name is assigned."""
+    before = code.word_before(start)
+    if before == b"(":
+        return code.word_before(code.before(start)) == b"for"
+    return before in {b";", b"{", b"}", b")", b":", b"else", b"do"}
+
+
+def _compared(code: Code, scope: _Scope, variable: bytes) -> bool:
     """Whether a variable is compared as a time, if only with what is not known."""
     pattern = (
         rb"\b(?:ktime_(?:compare|after|before)|time_(?:after|before)\w*64)\s*\([^;{}]*(?<![\w.>])"
         + re.escape(variable)
         + rb"\b"
     )
-    return re.search(pattern, code.code[first:last]) is not None
+    return re.search(pattern, code.code[scope.first : scope.last]) is not None
 
 
 def _assigns(code: Code, start: int, end: int) -> bool:
