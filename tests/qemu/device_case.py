@@ -191,9 +191,9 @@ def installed(
 
 def used(lab: Lab, place: Place, setting: Setting, report: Report) -> Outcome:
     """Use a device once at a setting and say what came of it."""
-    lab.new_log_lines()
     whole = False
     try:
+        lab.new_log_lines()
         with lab.at(setting):
             place.case.use(lab, place, report)
         whole = True
