@@ -6,7 +6,7 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -232,13 +232,19 @@ def outcomes(
     todo = [(i, setting) for i, setting in todo if setting in cases[i].settings]
     baselines: dict[int, dict[str, float]] = {}
     while todo:
-        with suppress(StageError), installed(kernel, cases, scratch) as (lab, places):
-            while todo:
-                i, setting = todo.pop(0)
-                report = Report(amount=amount, baseline=baselines.get(i, {}))
-                outcome = used(lab, places[i], setting, report)
-                if setting.ratio == 1:
-                    baselines[i] = outcome.facts
-                yield outcome
-                if not outcome.whole:
-                    break
+        before = len(todo)
+        try:
+            with installed(kernel, cases, scratch) as (lab, places):
+                while todo:
+                    i, setting = todo.pop(0)
+                    report = Report(amount=amount, baseline=baselines.get(i, {}))
+                    outcome = used(lab, places[i], setting, report)
+                    if setting.ratio == 1:
+                        baselines[i] = outcome.facts
+                    yield outcome
+                    if not outcome.whole:
+                        break
+        except StageError:
+            # As a guest ends that was lost before: that is told. One that never began is not.
+            if len(todo) == before:
+                raise
