@@ -154,12 +154,18 @@ void dynaccel_rescale_hwtime(u32 ratio)
 	smp_store_release(&dynaccel_hw_turn, dynaccel_hw_turn + 1);
 }
 
-/* Where the new ratio has what the old one had at @expires; @bend is the change. */
+/*
+ * Where the new ratio has what the old one had at @expires; @bend is the change.
+ * What is overdue is so by as much hardware time as before: a periodic timer
+ * reckons from that how many periods have passed.
+ */
 static ktime_t dynaccel_rescaled(ktime_t expires, ktime_t bend, u32 from, u32 to)
 {
-	if (expires <= bend)
-		return expires;
-	return ktime_add_safe(bend, dynaccel_mul_ns(dynaccel_div_ns(expires - bend, from), to));
+	s64 passed = bend - expires;
+
+	if (passed < 0)
+		return ktime_add_safe(bend, dynaccel_mul_ns(dynaccel_div_ns(-passed, from), to));
+	return max(bend - dynaccel_mul_ns(div_u64(passed, from), to), 0LL);
 }
 
 static void dynaccel_rescale_queue(struct timerqueue_head *queue, ktime_t bend, u32 from, u32 to)
