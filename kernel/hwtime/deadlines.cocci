@@ -2,7 +2,7 @@
 //
 // What calls that read a clock are for. Nothing here is meant to stay in the
 // file: names get marks in front, from which the tool tells which variable holds
-// a deadline, where all of a function is known (src/dynaccel/patch/hwtime_marks.py).
+// a deadline, where all of a function is known (src/dynaccel/patch/hwtime/marks.py).
 //
 //   hwseen_  a clock is read, and spatch can read the function
 //   hwinit_  what is read goes into a variable, alone or with a time added

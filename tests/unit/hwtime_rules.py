@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynaccel.patch import hwtime_rules
-from dynaccel.patch.hwtime_convert import Clocks, Converter
+from dynaccel.patch.hwtime import rules as tables
+from dynaccel.patch.hwtime.convert import Clocks, Converter
 
 if TYPE_CHECKING:
-    from dynaccel.patch.hwtime_convert import Found
+    from dynaccel.patch.hwtime.convert import Found
 
 SHIPPED = Path(__file__).resolve().parents[2] / "kernel" / "hwtime"
 
@@ -47,17 +47,17 @@ reason = "programs see it"
 
 def write(directory: Path, *, names: str | None = None, table: str = TABLE) -> Path:
     """Write tables into a directory, by default the shipped names and a small table."""
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "table").mkdir(parents=True, exist_ok=True)
     shipped = (SHIPPED / "names.toml").read_text()
     (directory / "names.toml").write_text(shipped if names is None else names)
-    (directory / "table.toml").write_text(table)
+    (directory / "table" / "all.toml").write_text(table)
     (directory / "deadlines.cocci").write_bytes((SHIPPED / "deadlines.cocci").read_bytes())
     return directory
 
 
 def converter(directory: Path, *, table: str = TABLE) -> Converter:
     """Return a converter by the shipped names and a small table."""
-    rules = hwtime_rules.load(write(directory, table=table))
+    rules = tables.load(write(directory, table=table))
     assert rules is not None
     return Converter(rules)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynaccel.patch.hwtime_convert import Clocks, Converter, LeftKind
+from dynaccel.patch.hwtime.convert import Clocks, Converter, LeftKind
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,15 @@ import pytest
 
 from dynaccel.core.errors import MissingError
 from dynaccel.core.events import NullReporter
-from dynaccel.patch import hwtime_cache, hwtime_marks
-from dynaccel.patch.hwtime_cache import Memory
-from dynaccel.patch.hwtime_deadlines import FAILED, JUNK, Question, locate
+from dynaccel.patch.hwtime import cache as memory_file
+from dynaccel.patch.hwtime import marks
+from dynaccel.patch.hwtime.cache import Memory
+from dynaccel.patch.hwtime.deadlines import FAILED, JUNK, Question, locate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dynaccel.patch.hwtime_convert import Clocks, Converter
+    from dynaccel.patch.hwtime.convert import Clocks, Converter
 
 real_spatch = pytest.mark.skipif(shutil.which("spatch") is None, reason="spatch is not installed")
 
@@ -151,38 +152,38 @@ def test_deadlines_of_one_function(body: str, deadlines: list[int], tool: Conver
                 "ktime_t s = ktime_get();\nd->t = s;\n"
                 "if (ktime_us_delta(ktime_get(), s) > 9)\n\tg();"
             ),
-            {3: hwtime_marks.ELSEWHERE, 5: hwtime_marks.ELSEWHERE},
+            {3: marks.ELSEWHERE, 5: marks.ELSEWHERE},
         ),
         (
             function(
                 "ktime_t s = ktime_get();\ns64 t;\nt = ktime_us_delta(ktime_get(), s);\n"
                 "if (t > 9)\n\td->t = t;"
             ),
-            {3: hwtime_marks.ELSEWHERE, 5: hwtime_marks.ELSEWHERE},
+            {3: marks.ELSEWHERE, 5: marks.ELSEWHERE},
         ),
         # Only the other end is in sight.
         (
             function("if (ktime_after(ktime_get(), end))\n\tg();", "int f(ktime_t end)"),
-            {3: hwtime_marks.ELSEWHERE},
+            {3: marks.ELSEWHERE},
         ),
         (
             function(
                 "ktime_t n = ktime_get();\nif (ktime_after(n, end))\n\tg();", "int f(ktime_t end)"
             ),
-            {3: hwtime_marks.ELSEWHERE},
+            {3: marks.ELSEWHERE},
         ),
         (
             function("if (ktime_after(ktime_get(), global_end))\n\tg();"),
-            {3: hwtime_marks.ELSEWHERE},
+            {3: marks.ELSEWHERE},
         ),
         (
             function(
                 "d->e = ktime_add_us(ktime_get(), 5);\n"
                 "while (ktime_before(ktime_get(), d->e))\n\tg();"
             ),
-            {3: hwtime_marks.MEMBER, 4: hwtime_marks.MEMBER},
+            {3: marks.MEMBER, 4: marks.MEMBER},
         ),
-        (function("FOO(a b) int int {\nktime_t s = ktime_get();"), {4: hwtime_marks.UNREAD}),
+        (function("FOO(a b) int int {\nktime_t s = ktime_get();"), {4: marks.UNREAD}),
     ],
 )
 def test_what_is_no_deadline_of_one_function(
@@ -248,7 +249,7 @@ def test_one_end_alone_is_never_converted(body: str, tool: Converter) -> None:
 
 
 @real_spatch
-@pytest.mark.parametrize("nothing", ["0", "KTIME_MAX", "0ULL"])
+@pytest.mark.parametrize("nothing", ["0", "KTIME_MAX", "0ULL", "ktime_set(0, 0)"])
 def test_a_variable_may_begin_with_nothing(nothing: str, tool: Converter) -> None:
     text = function(
         f"u64 e = {nothing};\ne = ktime_get_ns() + 5;\nwhile (ktime_get_ns() < e)\n\tg();"
@@ -316,7 +317,7 @@ def test_one_bad_file_does_not_spoil_the_others(tool: Converter, fake: Path) -> 
     program(fake, 'for f in $4/*.c; do case "$(cat $f)" in *bad*) exit 1;; esac; done')
     good, bad = ask(tool, ABSOLUTE, ABSOLUTE.replace("ready", "bad"))
     assert good.trouble is None
-    assert set(good.unknown.values()) == {hwtime_marks.UNREAD}
+    assert set(good.unknown.values()) == {marks.UNREAD}
     assert bad.trouble == FAILED
 
 
@@ -335,7 +336,7 @@ def test_a_memory_that_cannot_be_written_is_none(
 
 
 def test_a_memory_keeps_what_was_asked_for_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hwtime_cache, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(memory_file, "MOST_ENTRIES", 3)
     memory = Memory("x")
     for key in "abc":
         memory.put(key, {"of": key})

@@ -214,7 +214,7 @@ def test_no_hwtime_converts_nothing(tree: Path) -> None:
 
 def test_a_second_look_reads_no_code_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = plan(tree)
-    monkeypatch.setattr("dynaccel.patch.hwtime_convert.own_places", None)
+    monkeypatch.setattr("dynaccel.patch.hwtime.convert.own_places", None)
     second = plan(tree)
     assert second == first
     (tree / DRIVER).write_bytes((tree / DRIVER).read_bytes() + b"\n")
@@ -237,7 +237,7 @@ def test_a_build_without_hardware_time_is_another_and_says_so(
         assert CliRunner().invoke(kernel, ["build", *words]).exit_code == 0
     assert [patcher.without for patcher in seen] == [(), ("hwtime",), ("tick", "hwtime")]
     assert b"hwtime_msleep" not in seen[1].apply(tree)
-    (kernel_dir / "hwtime" / "table.toml").write_text(TABLE + "# another\n")
+    (kernel_dir / "hwtime" / "table" / "all.toml").write_text(TABLE + "# another\n")
     assert CliRunner().invoke(kernel, ["build"]).exit_code == 0
     assert len({patcher.key for patcher in seen}) == 4
     refused = CliRunner().invoke(kernel, ["build", "--no-patch", "--no-hwtime"])

@@ -9,7 +9,7 @@ import hwtime_rules as small
 import pytest
 
 from dynaccel.core.errors import InfrastructureError, UserError
-from dynaccel.patch import hwtime_rules
+from dynaccel.patch.hwtime import rules as tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,20 +24,20 @@ names = ["jiffies"]
 
 def mistakes(directory: Path) -> list[str]:
     with pytest.raises(UserError) as caught:
-        hwtime_rules.load(directory)
+        tables.load(directory)
     assert caught.value.hint is not None
     return (caught.value.detail or "").splitlines()
 
 
 def test_the_shipped_tables_have_no_mistake() -> None:
-    rules = hwtime_rules.load(small.SHIPPED)
+    rules = tables.load(small.SHIPPED)
     assert rules is not None
     assert rules.of_path("drivers/ata/libata-core.c") is not None
     assert b"hwseen_" in rules.semantic
 
 
 def test_without_a_table_there_is_no_hardware_time(tmp_path: Path) -> None:
-    assert hwtime_rules.load(tmp_path) is None
+    assert tables.load(tmp_path) is None
 
 
 def test_all_wrong_fields_are_told_at_once(tmp_path: Path) -> None:
@@ -88,11 +88,34 @@ path = "net/none"
 reason = "x"
 """
     assert mistakes(small.write(tmp_path, table=table)) == [
-        "hardware, 'drivers/a' is there more than once",
-        "'drivers/a' is hardware and wholly virtual at once",
-        "virtual, 'drivers/a/b.c': names.toml has no name 'nosuch'",
-        "virtual, 'net/none': no hardware path is there",
+        "all.toml:5: hardware, 'drivers/a' is there already, all.toml:2",
+        "all.toml:8: 'drivers/a' is hardware and wholly virtual at once",
+        "all.toml:11: virtual, 'drivers/a/b.c': names.toml has no name 'nosuch'",
+        "all.toml:15: virtual, 'net/none': no hardware path is there",
     ]
+
+
+def test_all_files_make_one_table(tmp_path: Path) -> None:
+    first = '[[hardware]]\npath = "drivers/a"\nabout = "x"\n'
+    second = '[[virtual]]\npath = "drivers/a/b.c"\nreason = "y"\n'
+    table = small.write(tmp_path, table=first) / "table"
+    (table / "more.toml").write_text(second)
+    rules = tables.load(tmp_path)
+    assert rules is not None
+    found = rules.of_path("drivers/a/b.c")
+    assert found is not None
+    assert found.whole is not None
+    assert found.whole.reason == "y"
+    (table / "more.toml").write_text("\n" + first + second + second)
+    assert mistakes(tmp_path) == [
+        "more.toml:2: hardware, 'drivers/a' is there already, all.toml:1",
+        "more.toml:8: virtual, 'drivers/a/b.c' is there already, more.toml:5",
+    ]
+    (table / "more.toml").write_text("virtual = [{path = 'net/b', reason = 'y'}]\n")
+    assert mistakes(tmp_path) == ["more.toml: virtual, 'net/b': no hardware path is there"]
+    (table / "more.toml").write_text('[[hardware]]\npath = "drivers/b"\n')
+    with pytest.raises(UserError, match=r"more\.toml"):
+        tables.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +141,13 @@ def test_a_damaged_table_names_the_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_damaged_installation(tmp_path: Path) -> None:
     (small.write(tmp_path) / "names.toml").unlink()
     with pytest.raises(InfrastructureError, match=r"names\.toml"):
-        hwtime_rules.load(tmp_path)
+        tables.load(tmp_path)
 
 
 def test_the_digest_tells_any_change(tmp_path: Path) -> None:
-    one = hwtime_rules.load(small.write(tmp_path))
+    one = tables.load(small.write(tmp_path))
     assert one is not None
     (tmp_path / "deadlines.cocci").write_text("// other\n")
-    two = hwtime_rules.load(tmp_path)
+    two = tables.load(tmp_path)
     assert two is not None
     assert one.digest != two.digest

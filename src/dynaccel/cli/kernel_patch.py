@@ -19,12 +19,12 @@ from dynaccel.patch import (
     apply_plan,
     find_crossings,
     full_diff,
-    hwtime_report,
     plan,
     require_fit,
     review_patch,
     write_patch_file,
 )
+from dynaccel.patch.hwtime import report as hwtime_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Put dynaccel into a kernel source tree: plan, apply, or write the patch to a file."""
 
-from dynaccel.patch.apply_patch import PatchRequest, PatchResult, apply, apply_plan, require_fit
-from dynaccel.patch.hwtime_border import Crossing, find_crossings
-from dynaccel.patch.hwtime_tree import HwtimePlan
+from dynaccel.patch.apply_patch import (
+    PatchRequest,
+    PatchResult,
+    apply,
+    apply_plan,
+    programs,
+    require_fit,
+)
+from dynaccel.patch.hwtime.border import Crossing, find_crossings
+from dynaccel.patch.hwtime.tree import HwtimePlan
 from dynaccel.patch.plan_tree import (
     FileChange,
     FileState,
@@ -30,6 +37,7 @@ __all__ = [
     "find_crossings",
     "full_diff",
     "plan",
+    "programs",
     "require_fit",
     "require_hooks",
     "review_patch",

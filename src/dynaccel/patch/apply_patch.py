@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import TreeMismatchError
 from dynaccel.patch.explain_misfit import describe
+from dynaccel.patch.hwtime.deadlines import SPATCH
 from dynaccel.patch.plan_tree import plan
 from dynaccel.patch.render_patch import full_diff
 from dynaccel.patch.write_files import write_files
@@ -55,6 +56,11 @@ class PatchResult:
     plan: Plan
     diff: bytes
     written: tuple[str, ...]
+
+
+def programs(*, hwtime: bool) -> tuple[str, ...]:
+    """Return the programs that patching a tree runs, with or without hardware time."""
+    return ("git", SPATCH) if hwtime else ("git",)
 
 
 def apply(request: PatchRequest, *, reporter: Reporter) -> PatchResult:

@@ -12,10 +12,11 @@ from dynaccel.core.errors import InfrastructureError, TreeMismatchError
 from dynaccel.core.events import NullReporter
 from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths
-from dynaccel.patch import hwtime_rules, series
+from dynaccel.patch import series
 from dynaccel.patch.explain_misfit import Misfit, explain
-from dynaccel.patch.hwtime_convert import Converter
-from dynaccel.patch.hwtime_tree import HwtimePlan, plan_hwtime, strip_hwtime
+from dynaccel.patch.hwtime.convert import Converter
+from dynaccel.patch.hwtime.rules import load as load_rules
+from dynaccel.patch.hwtime.tree import HwtimePlan, plan_hwtime, strip_hwtime
 from dynaccel.patch.read_tree import TreeFile, read_tree_file
 from dynaccel.patch.scratch import Scratch, scratch
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dynaccel.core.events import Reporter
-    from dynaccel.patch.hwtime_tree import HwtimeFile
+    from dynaccel.patch.hwtime.tree import HwtimeFile
     from dynaccel.patch.series import SelectedHook
 
 _OURS = b"dynaccel"
@@ -156,7 +157,7 @@ def plan(
     table = series.load(source / "hooks")
     series.require_names(table, without)
     hooks = series.select(table, source / "hooks", version)
-    rules = hwtime_rules.load(source / "hwtime")
+    rules = load_rules(source / "hwtime")
     converter = Converter(rules) if rules is not None else None
     core, core_misfits = _plan_core(tree, source / "core")
     if without:

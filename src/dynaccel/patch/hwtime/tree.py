@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import UserError
 from dynaccel.core.events import Progress
-from dynaccel.patch.hwtime_convert import Clocks, Converter, Found, Left
-from dynaccel.patch.hwtime_deadlines import Question, locate
-from dynaccel.patch.hwtime_known import KnownNames
+from dynaccel.patch.hwtime.convert import Clocks, Converter, Found, Left
+from dynaccel.patch.hwtime.deadlines import Question, locate
+from dynaccel.patch.hwtime.known import KnownNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dynaccel.core.events import Reporter
-    from dynaccel.patch.hwtime_rules import PathRules, Rules
+    from dynaccel.patch.hwtime.rules import PathRules, Rules
 
 STAGE = "hardware time"
 _KINDS = (".c", ".h")

@@ -10,14 +10,14 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from dynaccel.patch.hwtime_lex import parse
-from dynaccel.patch.hwtime_own import own_places
+from dynaccel.patch.hwtime.lex import parse
+from dynaccel.patch.hwtime.own import own_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dynaccel.patch.hwtime_lex import Code
-    from dynaccel.patch.hwtime_rules import PathRules, Rules
+    from dynaccel.patch.hwtime.lex import Code
+    from dynaccel.patch.hwtime.rules import PathRules, Rules
 
 PREFIX = "hwtime_"
 """Goes before a name; in capitals before a name in capitals."""
@@ -81,7 +81,7 @@ class Found:
 
 
 class Converter:
-    """Knows the names; see :func:`dynaccel.patch.hwtime_rules.load`.
+    """Knows the names; see :func:`dynaccel.patch.hwtime.rules.load`.
 
     Args:
         rules: The tables.

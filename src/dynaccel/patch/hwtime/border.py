@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dynaccel.core.events import Progress
-from dynaccel.patch.hwtime_lex import parse
+from dynaccel.patch.hwtime.lex import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from dynaccel.core.events import Reporter
-    from dynaccel.patch.hwtime_tree import HwtimePlan
+    from dynaccel.patch.hwtime.tree import HwtimePlan
 
 _SETUP = re.compile(
     rb"\b(?:hwtime_)?(?:timer_setup(?:_on_stack)?)\s*\(\s*&\s*[\w.>\[\]()*-]*?(?:->|\.)(\w+)\s*,"

@@ -20,17 +20,16 @@ from dynaccel.core.artifacts import content_hash
 from dynaccel.core.errors import InfrastructureError, StageError
 from dynaccel.core.events import Progress
 from dynaccel.host import process, tools
-from dynaccel.patch import hwtime_marks
 from dynaccel.patch.defer_signals import signals_deferred
-from dynaccel.patch.hwtime_cache import Memory
-from dynaccel.patch.hwtime_convert import Clocks
-from dynaccel.patch.hwtime_lex import parse
+from dynaccel.patch.hwtime import lex, marks, own
+from dynaccel.patch.hwtime.cache import Memory
+from dynaccel.patch.hwtime.convert import Clocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dynaccel.core.events import Reporter
-    from dynaccel.patch.hwtime_convert import Converter
+    from dynaccel.patch.hwtime.convert import Converter
 
 SPATCH = "spatch"
 STAGE = "deadlines"
@@ -109,12 +108,12 @@ def locate(
 
 
 def _task(question: Question, converter: Converter) -> _Task | None:
-    code = parse(question.data)
+    code = lex.parse(question.data)
     calls = converter.readings(code)
     if not calls:
         return None
     text = bytearray(question.data)
-    for first, last in hwtime_marks.regions(code):
+    for first, last in marks.regions(code):
         if not any(first <= call < last for call in calls):
             text[first:last] = _blank(bytes(text[first:last]))
     shown = bytes(text)
@@ -125,7 +124,7 @@ def _task(question: Question, converter: Converter) -> _Task | None:
 @cache
 def _own_code() -> tuple[tuple[str, bytes], ...]:
     """Return the code that draws the conclusions: another one may draw others."""
-    files = [Path(__file__), Path(hwtime_marks.__file__)]
+    files = [Path(__file__), *(Path(str(module.__file__)) for module in (lex, marks, own))]
     return tuple((file.name, file.read_bytes()) for file in files)
 
 
@@ -191,13 +190,13 @@ def _read(file: Path, task: _Task, converter: Converter) -> Clocks:
         marked = file.read_bytes()
     except OSError:
         return Clocks(trouble=FAILED)
-    plain = hwtime_marks.unmark(marked)
+    plain = marks.unmark(marked)
     # spatch may break a line that a mark has made long; nothing else of the file may change.
     if _dense(plain) != _dense(task.text):
         return Clocks(trouble=JUNK)
-    place = dict(zip(converter.readings(parse(plain)), task.calls, strict=True))
-    readings = hwtime_marks.read_marks(marked)
-    unknown = dict.fromkeys(place.keys() - readings.seen, hwtime_marks.UNREAD) | readings.unknown
+    place = dict(zip(converter.readings(lex.parse(plain)), task.calls, strict=True))
+    readings = marks.read_marks(marked)
+    unknown = dict.fromkeys(place.keys() - readings.seen, marks.UNREAD) | readings.unknown
     return Clocks(
         deadlines=frozenset(place[offset] for offset in readings.deadlines),
         unknown={place[offset]: reason for offset, reason in unknown.items()},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dynaccel.patch.hwtime_lex import Code
+    from dynaccel.patch.hwtime.lex import Code
 
 _NO_TYPE = {
     b"return", b"else", b"case", b"goto", b"sizeof", b"typeof", b"__typeof__", b"do", b"if",

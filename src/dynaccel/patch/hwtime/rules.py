@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is hardware time: the names (``names.toml``) and the paths of a tree (``table.toml``)."""
+"""What is hardware time: the names (``names.toml``) and the paths of a tree (``table/*.toml``)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from dynaccel.core.artifacts import content_hash
 from dynaccel.core.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAMES = "names.toml"
-TABLE = "table.toml"
+TABLE = "table"
+"""A directory; all files in it make one table."""
+
 
 Ktime = Literal["deadlines", "all", "none"]
 """Which calls that read a clock are hardware time in a path."""
@@ -140,7 +142,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """``table.toml``."""
+    """A file of the table, or all of them in the order of their names."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -208,19 +210,34 @@ def load(directory: Path) -> Rules | None:
     """Return the rules that stand in ``directory``; None when there is no table of paths.
 
     Raises:
-        UserError: A file has mistakes; all of that file's are in the error.
+        UserError: A file has mistakes, all of which are in the error, or files contradict each
+            other.
         InfrastructureError: A file cannot be read.
     """
-    if not (directory / TABLE).is_file():
+    files = sorted((directory / TABLE).glob("*.toml"))
+    if not files:
         return None
-    names_data, table_data = _read(directory / NAMES), _read(directory / TABLE)
-    semantic = _read(directory / SEMANTIC)
+    names_data, semantic = _read(directory / NAMES), _read(directory / SEMANTIC)
     names = _parse(directory / NAMES, names_data, _NAMES)
-    table = _parse(directory / TABLE, table_data, _TABLE)
     _refuse(directory / NAMES, _bad_names(names))
-    _refuse(directory / TABLE, _bad_table(table, names))
-    parts = [(NAMES, names_data), (TABLE, table_data), (SEMANTIC, semantic)]
-    return Rules(names=names, table=table, semantic=semantic, digest=content_hash(parts))
+    parts = [(file, _read(file)) for file in files]
+    tables = [_parse(file, data, _TABLE) for file, data in parts]
+    hardware: list[tuple[str, Hardware]] = []
+    virtual: list[tuple[str, Virtual]] = []
+    for (file, data), table in zip(parts, tables, strict=True):
+        hardware += _placed(file.name, data, "hardware", table.hardware)
+        virtual += _placed(file.name, data, "virtual", table.virtual)
+    _refuse(directory / TABLE, _bad_table(hardware, virtual, names))
+    contents = [(NAMES, names_data), *((f.name, data) for f, data in parts), (SEMANTIC, semantic)]
+    return Rules(
+        names=names,
+        table=Table(
+            hardware=tuple(entry for _, entry in hardware),
+            virtual=tuple(entry for _, entry in virtual),
+        ),
+        semantic=semantic,
+        digest=content_hash(contents),
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -274,24 +291,48 @@ def _bad_names(names: Names) -> list[str]:
     return mistakes
 
 
-def _bad_table(table: Table, names: Names) -> list[str]:
+def _bad_table(
+    hardware: Sequence[tuple[str, Hardware]],
+    virtual: Sequence[tuple[str, Virtual]],
+    names: Names,
+) -> list[str]:
     mistakes = [
-        f"hardware, {path!r} is there more than once"
-        for path in _repeated(entry.path for entry in table.hardware)
+        *_doubles("hardware", ((place, entry.path) for place, entry in hardware)),
+        *_doubles("virtual", ((place, entry.path) for place, entry in virtual if entry.whole)),
     ]
     known = {name for group in names.groups for name in group.names}
-    paths = [entry.path for entry in table.hardware]
-    for entry in table.virtual:
+    paths = [entry.path for _, entry in hardware]
+    for place, entry in virtual:
         mistakes += [
-            f"virtual, {entry.path!r}: {NAMES} has no name {name!r}"
+            f"{place}: virtual, {entry.path!r}: {NAMES} has no name {name!r}"
             for name in entry.names
             if name not in known
         ]
         if entry.whole and entry.path in paths:
-            mistakes.append(f"{entry.path!r} is hardware and wholly virtual at once")
+            mistakes.append(f"{place}: {entry.path!r} is hardware and wholly virtual at once")
         if not any(_covers(path, entry.path) or _covers(entry.path, path) for path in paths):
-            mistakes.append(f"virtual, {entry.path!r}: no hardware path is there")
+            mistakes.append(f"{place}: virtual, {entry.path!r}: no hardware path is there")
     return mistakes
+
+
+def _doubles(kind: str, paths: Iterable[tuple[str, str]]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for place, path in paths:
+        if path in first:
+            yield f"{place}: {kind}, {path!r} is there already, {first[path]}"
+        first.setdefault(path, place)
+
+
+def _placed(
+    name: str, data: bytes, kind: str, entries: Sequence[_Entry]
+) -> Iterator[tuple[str, _Entry]]:
+    """Yield the entries of a kind, each after its ``file:line``, which TOML's reader keeps back."""
+    heads = re.finditer(rb"^[ \t]*\[\[\s*" + kind.encode() + rb"\s*\]\]", data, re.MULTILINE)
+    lines = [data.count(b"\n", 0, head.end()) + 1 for head in heads]
+    # Who writes the entries in another way gets the file's name alone.
+    known = len(lines) == len(entries)
+    for number, entry in enumerate(entries):
+        yield f"{name}:{lines[number]}" if known else name, entry
 
 
 def _place(location: tuple[int | str, ...], raw: Any) -> str:

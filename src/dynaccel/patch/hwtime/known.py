@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.artifacts import content_hash
-from dynaccel.patch.hwtime_cache import Memory
-from dynaccel.patch.hwtime_convert import Found, Left, LeftKind
+from dynaccel.patch.hwtime.cache import Memory
+from dynaccel.patch.hwtime.convert import Found, Left, LeftKind
 
 if TYPE_CHECKING:
-    from dynaccel.patch.hwtime_rules import PathRules, Rules
+    from dynaccel.patch.hwtime.rules import PathRules, Rules
 
 _NONE: dict[str, Any] = {"converted": [], "groups": [], "left": []}
 
@@ -78,5 +78,5 @@ class KnownNames:
 @cache
 def _own_code() -> tuple[tuple[str, bytes], ...]:
     """Return the code that draws the conclusions: another one may draw others."""
-    files = sorted(Path(__file__).parent.glob("hwtime_*.py"))
+    files = sorted(Path(__file__).parent.glob("*.py"))
     return tuple((file.name, file.read_bytes()) for file in files)

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dynaccel.patch.hwtime_lex import parse
-from dynaccel.patch.hwtime_own import declared_at
+from dynaccel.patch.hwtime.lex import parse
+from dynaccel.patch.hwtime.own import declared_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dynaccel.patch.hwtime_lex import Code
+    from dynaccel.patch.hwtime.lex import Code
 
 _MARK = re.compile(rb"\b((?:hw(?:seen|init|test|span|kept|used|memb)_)+)(\w+)")
 _ASSIGNED = re.compile(rb"(?<![\w.>])(\w+)\s*=(?!=)[^=]*\Z")
 _STATEMENT_END = re.compile(rb"[;{}]")
-_NOTHING = re.compile(rb"=\s*(?:0[uUlL]*|KTIME_MAX)\s*[,;]")
+_NOTHING = re.compile(rb"=\s*(?:0[uUlL]*|KTIME_MAX|ktime_set\(0, 0\))\s*[,;]")
 
 UNREAD = "spatch cannot read it: in a macro, or in a function that it cannot parse"
 MEMBER = "goes into a member of a struct as a deadline, or is measured against one"

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from dynaccel.patch.hwtime_convert import LeftKind
+from dynaccel.patch.hwtime.convert import LeftKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dynaccel.patch.hwtime_border import Crossing
-    from dynaccel.patch.hwtime_tree import HwtimePath, HwtimePlan
+    from dynaccel.patch.hwtime.border import Crossing
+    from dynaccel.patch.hwtime.tree import HwtimePath, HwtimePlan
 
 _HEADS = ("PATH", "FILES", "FOUND", "CONVERTED", *(kind.value.upper() for kind in LeftKind))
 
