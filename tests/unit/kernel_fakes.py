@@ -171,7 +171,7 @@ class Machine:
         monkeypatch.setattr("dynaccel.kbuild.toolchain.INCLUDE_DIRS", (headers,))
         self.headers = headers
         write_program(self.bin / "make", _MAKE)
-        for name in ("gcc", "ld", "flex", "bison", "bc", "perl", "ccache"):
+        for name in ("gcc", "ld", "flex", "bison", "bc", "perl", "ccache", "spatch"):
             write_program(self.bin / name, _GCC)
         self.set_mode("ok")
 

@@ -137,6 +137,21 @@ def test_a_tree_that_the_patch_does_not_fit_is_refused_before_the_build(
     assert machine.read("calls") == []
 
 
+@pytest.mark.parametrize("command", [["kernel", "build", "--source", "/nowhere"], ["doctor"]])
+def test_a_missing_spatch_is_told_before_anything_is_done(
+    command: list[str], machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.bin / "spatch").unlink()
+    for name in ("tar", "xz", "git"):
+        (machine.bin / name).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(machine.bin))
+    result = CliRunner().invoke(dynaccel_command, command)
+    assert result.exit_code == 3
+    assert "a kernel build needs spatch, which this machine lacks" in result.output
+    assert "apt-get install coccinelle" in result.output
+    assert machine.read("calls") == []
+
+
 def test_an_interrupted_build_says_how_it_goes_on(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

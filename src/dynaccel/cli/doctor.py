@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dynaccel import patch
 from dynaccel.cli.terminal import TerminalReporter
 from dynaccel.core.errors import DynaccelError, MissingError
 from dynaccel.host import kernels, paths, process, tools
@@ -113,7 +114,8 @@ def _qemu(reporter: Reporter) -> Finding:
 
 def _build_tools(reporter: Reporter) -> Finding:
     del reporter
-    toolchain.require_tools(configure.requested_config(configure.X86_64, (), accelerated=True))
+    config = configure.requested_config(configure.X86_64, (), accelerated=True)
+    toolchain.require_tools(config, programs=patch.programs(hwtime=True))
     compiler = toolchain.choose_compiler()
     return Finding(subject="build tools", state=State.OK, detail=compiler.version)
 

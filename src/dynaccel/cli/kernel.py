@@ -176,8 +176,9 @@ def _patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> P
         if not name.startswith("configs/")
     ]
     code = [
-        (f"code/{path.name}", path.read_bytes())
-        for path in sorted(Path(patch.__file__).parent.glob("*.py"))
+        (f"code/{name}", content)
+        for name, content in files_under(Path(patch.__file__).parent)
+        if name.endswith(".py")
     ]
 
     # Sorted, so that the order in which they are named makes no other kernel.
@@ -191,7 +192,12 @@ def _patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> P
     named = [(f"without/{name}", b"") for name in left_out]
     named += [] if hwtime else [("no-hwtime", b"")]
     missing = left_out if hwtime else (*left_out, HWTIME)
-    return Patcher(key=content_hash([*ours, *code, *named]), apply=apply, without=missing)
+    return Patcher(
+        key=content_hash([*ours, *code, *named]),
+        apply=apply,
+        without=missing,
+        programs=patch.programs(hwtime=hwtime),
+    )
 
 
 def _as_json(found: Kernel, size: int) -> dict[str, object]:

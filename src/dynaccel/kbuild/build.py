@@ -89,7 +89,7 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
     if request.output is not None:
         filing.check_output(request.output)
     config = requested_config(X86_64, request.fragments, accelerated=patcher is not None)
-    toolchain.require_tools(config)
+    toolchain.require_tools(config, programs=patcher.programs if patcher else ())
     with space.guarded(paths.cache_dir()):
         job = _Job(
             request=request,

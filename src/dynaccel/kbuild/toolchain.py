@@ -73,15 +73,19 @@ def choose_compiler() -> Compiler:
     return Compiler(command=command, version=first)
 
 
-def require_tools(config: Config) -> None:
+def require_tools(config: Config, *, programs: tuple[str, ...] = ()) -> None:
     """Check that all is there that building ``config`` needs.
+
+    Args:
+        config: The configuration.
+        programs: Programs that are needed besides.
 
     Raises:
         MissingError: Something is not; the hint is one command that installs all of it.
     """
     missing: dict[str, str] = {
         program: tools.PACKAGES.get(program, program)
-        for program in _PROGRAMS
+        for program in (*_PROGRAMS, *programs)
         if tools.find(program) is None
     }
     for symbol, (program, package) in _PROGRAMS_OF.items():

@@ -39,11 +39,13 @@ class Patcher:
         key: Names what ``apply`` does: with the same key it does the same to the same tree.
         apply: Patches the kernel tree at a path and returns the difference in git's format.
         without: Names of the hooks that it leaves out.
+        programs: Programs that ``apply`` runs.
     """
 
     key: str
     apply: Callable[[Path], bytes]
     without: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
