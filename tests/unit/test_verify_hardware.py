@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from dynaccel.verify import culprits
 from dynaccel.verify.parts import hardware
-from dynaccel.verify.rounds import Judged
+
+if TYPE_CHECKING:
+    from dynaccel.verify.rounds import Judged
 
 PER_SECOND = 1e9
 

@@ -104,7 +104,7 @@ static __always_inline u64 dynaccel_sched_real(const struct dynaccel_sched_map *
 /* dynaccel_sched.c, for dynaccel.c */
 void dynaccel_rescale_sched_clock(u32 ratio);
 
-/* dynaccel_hwtime.c, for dynaccel.c, timekeeping.c and timer.c */
+/* dynaccel_hwtime.c, dynaccel_hwsleep.c, for dynaccel.c, timekeeping.c and timer.c */
 void dynaccel_rescale_hwtime(u32 ratio);
 void dynaccel_rescale_timers(u32 from, u32 to);
 bool dynaccel_timer_early(const struct timer_list *timer);
