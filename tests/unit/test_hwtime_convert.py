@@ -128,6 +128,33 @@ def test_only_what_lies_below_a_path_belongs_to_it(tool: Converter) -> None:
     assert of_path("drivers/net/deep/er/a.c") is not None
 
 
+def test_what_lines_take_out_of_a_directory_stays_out_of_files_of_their_own(
+    tmp_path: Path,
+) -> None:
+    table = """
+[[hardware]]
+path = "drivers/net"
+about = "x"
+[[virtual]]
+path = "drivers/net"
+names = ["jiffies"]
+lines = 'lastused'
+reason = "others compare it"
+[[virtual]]
+path = "drivers/net/soft"
+reason = "no device"
+[[hardware]]
+path = "drivers/net/soft/chip.c"
+about = "x"
+ktime = "all"
+"""
+    tool = small.converter(tmp_path / "other", table=table)
+    text = "x->lastused = jiffies;\nend = jiffies;\nt = ktime_get();\n"
+    found = small.find(tool, text, "drivers/net/soft/chip.c")
+    assert len(found.converted) == 2
+    assert [left.reason for left in found.left] == ["others compare it"]
+
+
 @pytest.mark.parametrize(
     ("path", "converted", "kinds"),
     [

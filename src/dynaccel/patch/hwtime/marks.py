@@ -254,9 +254,7 @@ def _clean(code: Code, scope: _Scope, variable: bytes) -> bool:
             if outside or not _begins_known(code, start, end):
                 return False
             declared = True
-        elif found[0] == variable and not (
-            _begins_statement(code, start) and _assigns(code, start, end)
-        ):
+        elif found[0] == variable and not _takes_known(code, start, end):
             return False
     return declared
 
@@ -269,6 +267,12 @@ def _begins_known(code: Code, start: int, end: int) -> bool:
         or _NOTHING.match(code.code, following) is not None
         or _assigns(code, start, end)
     )
+
+
+def _takes_known(code: Code, start: int, end: int) -> bool:
+    """Whether a name stands here to be assigned a known value, which goes nowhere else."""
+    known = _NOTHING.match(code.code, code.after(end)) or _assigns(code, start, end)
+    return bool(known) and _begins_statement(code, start)
 
 
 def _begins_statement(code: Code, start: int) -> bool:

@@ -184,7 +184,8 @@ class Rules:
     def of_path(self, path: str) -> PathRules | None:
         """Return what holds for a file; None when it lies in no hardware path.
 
-        The longest path wins: a hardware file in a virtual directory is hardware.
+        The longest path wins: a hardware file in a virtual directory is hardware. But what names
+        or lines take out of a directory stays out, however a file below it is listed.
         """
         hardware = _longest(self.table.hardware, path)
         if hardware is None:
@@ -192,7 +193,8 @@ class Rules:
         virtual = [
             entry
             for entry in self.table.virtual
-            if _covers(entry.path, path) and len(entry.path) >= len(hardware.path)
+            if _covers(entry.path, path)
+            and (not entry.whole or len(entry.path) >= len(hardware.path))
         ]
         return PathRules(
             hardware=hardware,
