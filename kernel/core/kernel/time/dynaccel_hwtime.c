@@ -118,6 +118,12 @@ unsigned long dynaccel_wheel_expires(unsigned long expires, u32 flags)
 
 	if (flags & TIMER_HWTIME) {
 		line = dynaccel_hw_at_jiffies(&now);
+		/*
+		 * Who armed it read a count that is up to a jiffy old. The wheel makes
+		 * good for that, but its jiffy is N times as short.
+		 */
+		if (line.ratio > 1)
+			expires++;
 		expires = dynaccel_hw_due(&line, now, expires);
 	}
 	return expires + dynaccel_jiffies_lag();
