@@ -32,7 +32,7 @@ def test_on_time(seconds: float) -> None:
     assert not result.final
 
 
-@pytest.mark.parametrize("seconds", [0.0004, 0.387, 0.2])
+@pytest.mark.parametrize("seconds", [0.0004, 0.359, 0.2])
 def test_early_is_final_and_names_the_hook(seconds: float) -> None:
     result = judged(seconds)
     assert not result.check.ok

@@ -24,8 +24,10 @@ WHEEL_SHARE = 1 / 7.75
 (kernel/time/timer.c: LVL_START, LVL_GRAN)."""
 TICKS = 3
 """A busy CPU looks at its timers in each tick. Jiffies are counted in ticks, begin somewhere in
-one, and msleep() and jiffies that are compared take one more for it. So many may a busy host also
-deliver late: whoever reads jiffies then reads old ones, in any Linux, and waits for less."""
+one, and msleep() and jiffies that are compared take one more for it."""
+BUSY_SHARE = 0.1
+"""A busy host delivers ticks late: whoever reads jiffies then reads old ones, in any Linux, and waits
+for less, up to this share as far as we saw. Another round tells."""
 SCATTER_SECONDS = 0.03
 """Real time in which a thread under emulation on a shared host is woken up."""
 
@@ -88,5 +90,5 @@ def judge(
             late_us=late * 1e6,
             note="" if ok else f"asked for {asked} real s, took {real:.4g}; allowed +{bar:.3g}",
         ),
-        final=late < -TICKS * tick_seconds,
+        final=late < -asked * BUSY_SHARE,
     )
