@@ -26,8 +26,8 @@ TICKS = 3
 """A busy CPU looks at its timers in each tick. Jiffies are counted in ticks, begin somewhere in
 one, and msleep() and jiffies that are compared take one more for it."""
 BUSY_SHARE = 0.1
-"""A busy host delivers ticks late: whoever reads jiffies then reads old ones, in any Linux, and waits
-for less, up to this share as far as we saw. Another round tells."""
+"""A busy host delivers ticks late: whoever reads jiffies then reads old ones, in any Linux, and
+waits for less, up to this share as far as we saw. Another round tells."""
 SCATTER_SECONDS = 0.03
 """Real time in which a thread under emulation on a shared host is woken up."""
 
