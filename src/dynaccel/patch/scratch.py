@@ -9,18 +9,16 @@ and none of the user's settings, so the result is the same wherever the tree lie
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynaccel.core.errors import InfrastructureError
 from dynaccel.host import process
 from dynaccel.patch.defer_signals import signals_deferred
+from dynaccel.patch.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _DIFF = (
     "git", "diff-tree", "-p", "-r", "--full-index", "--no-renames", "--no-ext-diff",
@@ -95,21 +93,8 @@ def scratch() -> Iterator[Scratch]:
         MissingError: git is not there.
         InfrastructureError: The temporary directory cannot be written.
     """
-    root: Path | None = None
-    try:
-        with signals_deferred():
-            root = Path(tempfile.mkdtemp(prefix="dynaccel-patch-")).resolve()
+    with temporary_directory("dynaccel-patch-") as root:
         yield Scratch(root)
-    except OSError as error:
-        raise InfrastructureError(
-            f"cannot work on copies in the temporary directory: {error.strerror or error}",
-            hint="free some room there, or point TMPDIR at another directory",
-        ) from error
-    finally:
-        # tempfile.TemporaryDirectory would leave a rest when Ctrl-C comes while it cleans up.
-        with signals_deferred():
-            if root is not None:
-                shutil.rmtree(root, ignore_errors=True)
 
 
 def _environment(git: Path, work: Path) -> dict[str, str]:

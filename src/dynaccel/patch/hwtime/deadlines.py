@@ -7,23 +7,20 @@ is blank. That takes a tenth of the time, and offsets stay.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.artifacts import content_hash
-from dynaccel.core.errors import InfrastructureError, StageError
+from dynaccel.core.errors import StageError
 from dynaccel.core.events import Progress
 from dynaccel.host import process, tools
-from dynaccel.patch.defer_signals import signals_deferred
 from dynaccel.patch.hwtime import lex, marks, own
 from dynaccel.patch.hwtime.cache import Memory
 from dynaccel.patch.hwtime.convert import Clocks
+from dynaccel.patch.temporary import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,7 +137,7 @@ def _ask(
     count = -(-len(ordered) // FILES_AT_ONCE)
     parts = [ordered[number::count] for number in range(count)]
     done = 0
-    with _directory() as root, ThreadPoolExecutor(PROCESSES) as pool:
+    with temporary_directory("dynaccel-hwtime-") as root, ThreadPoolExecutor(PROCESSES) as pool:
         rules = root / "deadlines.cocci"
         rules.write_bytes(converter.rules.semantic)
         jobs = {
@@ -225,21 +222,3 @@ def _recall(value: Any) -> Clocks | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    root: Path | None = None
-    try:
-        with signals_deferred():
-            root = Path(tempfile.mkdtemp(prefix="dynaccel-hwtime-"))
-        yield root
-    except OSError as error:
-        raise InfrastructureError(
-            f"cannot work on copies in the temporary directory: {error.strerror or error}",
-            hint="free some room there, or point TMPDIR at another directory",
-        ) from error
-    finally:
-        with signals_deferred():
-            if root is not None:
-                shutil.rmtree(root, ignore_errors=True)
