@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdap
 
 from dynaccel.core.errors import InfrastructureError, TreeMismatchError, UserError
 from dynaccel.core.versions import KernelVersion, VersionRange
+from dynaccel.patch.mistakes import faulty_table, place_of
 from dynaccel.patch.parse_diff import FileDiff, parse_diff
 
 if TYPE_CHECKING:
@@ -132,12 +133,12 @@ def load(directory: Path) -> Series:
             hint="install dynaccel again",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _faulty(path, [str(error)]) from error
+        raise faulty_table("hooks", path, [str(error)]) from error
     except ValidationError as error:
-        raise _faulty(path, _wrong_fields(error, raw)) from error
+        raise faulty_table("hooks", path, _wrong_fields(error, raw)) from error
     mistakes = [*_conflicts(series), *_bad_patches(series, directory)]
     if mistakes:
-        raise _faulty(path, mistakes)
+        raise faulty_table("hooks", path, mistakes)
     return series
 
 
@@ -255,7 +256,7 @@ def _bad_patches(series: Series, directory: Path) -> list[str]:
 def _wrong_fields(error: ValidationError, raw: Any) -> list[str]:
     found = error.errors()
     return [
-        _place(item["loc"], raw) + item["msg"]
+        place_of(item["loc"], raw) + item["msg"]
         for item in found
         # A list whose items are all wrong also counts as too short; that would only confuse.
         if item["type"] != "too_short"
@@ -263,28 +264,3 @@ def _wrong_fields(error: ValidationError, raw: Any) -> list[str]:
             other["loc"][: len(item["loc"])] == item["loc"] and other is not item for other in found
         )
     ]
-
-
-def _place(location: tuple[int | str, ...], raw: Any) -> str:
-    """Return the place of a mistake in words, with the hook's name instead of its number."""
-    words: list[str] = []
-    for index, step in enumerate(location):
-        if isinstance(step, int):
-            name = None
-            if location[:index] == ("hook",):
-                name = (
-                    raw["hook"][step].get("name") if isinstance(raw["hook"][step], dict) else None
-                )
-            words[-1] += f" {name!r}" if isinstance(name, str) else f" {step + 1}"
-        elif not step.startswith("function-"):
-            words.append(step)
-    return ", ".join(words) + ": " if words else ""
-
-
-def _faulty(path: Path, mistakes: list[str]) -> UserError:
-    count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return UserError(
-        f"the table of hooks {path} has {count}",
-        hint=f"mend {path}",
-        detail="\n".join(mistake.replace("Value error, ", "") for mistake in mistakes),
-    )

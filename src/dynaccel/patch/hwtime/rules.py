@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dynaccel.core.artifacts import content_hash
-from dynaccel.core.errors import InfrastructureError, UserError
+from dynaccel.core.errors import InfrastructureError
+from dynaccel.patch.mistakes import faulty_table, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -257,10 +258,10 @@ def _parse(path: Path, data: bytes, adapter: TypeAdapter[_Read]) -> _Read:
         raw = tomllib.loads(data.decode())
         return adapter.validate_python(raw)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _faulty(path, [str(error)]) from error
+        raise faulty_table("hardware time", path, [str(error)]) from error
     except ValidationError as error:
-        mistakes = [_place(item["loc"], raw) + item["msg"] for item in error.errors()]
-        raise _faulty(path, mistakes) from error
+        mistakes = [place_of(item["loc"], raw) + item["msg"] for item in error.errors()]
+        raise faulty_table("hardware time", path, mistakes) from error
 
 
 def _covers(entry: str, path: str) -> bool:
@@ -337,30 +338,6 @@ def _placed(
         yield f"{name}:{lines[number]}" if known else name, entry
 
 
-def _place(location: tuple[int | str, ...], raw: Any) -> str:
-    """Return the place of a mistake in words, with an entry's name or path for its number."""
-    words: list[str] = []
-    for index, step in enumerate(location):
-        if isinstance(step, int):
-            entry = raw[location[0]][step] if index == 1 else None
-            name = None
-            if isinstance(entry, dict):
-                name = entry.get("path", entry.get("name"))
-            words[-1] += f" {name!r}" if isinstance(name, str) else f" {step + 1}"
-        elif not step.startswith("function-"):
-            words.append(step)
-    return ", ".join(words) + ": " if words else ""
-
-
 def _refuse(path: Path, mistakes: Sequence[str]) -> None:
     if mistakes:
-        raise _faulty(path, mistakes)
-
-
-def _faulty(path: Path, mistakes: Sequence[str]) -> UserError:
-    count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return UserError(
-        f"the table of hardware time {path} has {count}",
-        hint=f"mend {path}",
-        detail="\n".join(mistake.replace("Value error, ", "") for mistake in mistakes),
-    )
+        raise faulty_table("hardware time", path, mistakes)
