@@ -20,7 +20,7 @@ from dynaccel.patch.series import Hook, Series, Variant, load, select, served, u
 if TYPE_CHECKING:
     from pathlib import Path
 
-BESIDE = " beside series.toml"
+BELOW = " below series.toml's directory"
 PATCH = trees.file_diff(trees.CLOCK, trees.CLOCK_TEXT, trees.PATCHED[trees.CLOCK])
 
 
@@ -61,7 +61,7 @@ about = "no name, no variant"
 """
     assert mistakes(tmp_path, text) == [
         "hook 'first', about: one line of text is wanted",
-        "hook 'first', variant 1, patch: '/x.patch' is not the name of a .patch file" + BESIDE,
+        "hook 'first', variant 1, patch: '/x.patch' is not the name of a .patch file" + BELOW,
         "hook 'first', variant 1, from: 'six' is not a version in quotes, such as \"6.1\"",
         "hook 'first', variant 2, to: 7.0 is not a version in quotes, such as \"6.1\"",
         "hook 'first', variant 2, until: Unexpected keyword argument",

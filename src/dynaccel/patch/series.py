@@ -31,8 +31,8 @@ def _version(value: Any) -> KernelVersion:
 
 
 def _patch_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.patch", value):
-        raise ValueError(f"{value!r} is not the name of a .patch file beside {SERIES}")
+    if not re.fullmatch(r"([a-z0-9][a-z0-9_-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*\.patch", value):
+        raise ValueError(f"{value!r} is not the name of a .patch file below {SERIES}'s directory")
     return value
 
 
@@ -51,7 +51,7 @@ class Variant:
     """A hook's patch for a range of versions.
 
     Attributes:
-        patch: Name of the file beside ``series.toml``.
+        patch: Path of the file from where ``series.toml`` is: ``clockevents/6.1.patch``.
         first: First version that it serves (``from``); None for all before ``end``.
         end: First version that it no longer serves (``to``); None for all from ``first`` on.
         because: The upstream commit that made the variant necessary.
@@ -157,7 +157,8 @@ def require_names(series: Series, names: Iterable[str]) -> None:
 def unnamed_patches(directory: Path, series: Series) -> list[str]:
     """Return the patch files in ``directory`` that no variant names."""
     named = {variant.patch for hook in series.hooks for variant in hook.variants}
-    return sorted(path.name for path in directory.glob("*.patch") if path.name not in named)
+    there = (str(path.relative_to(directory)) for path in directory.rglob("*.patch"))
+    return sorted(name for name in there if name not in named)
 
 
 def select(series: Series, directory: Path, version: KernelVersion) -> tuple[SelectedHook, ...]:

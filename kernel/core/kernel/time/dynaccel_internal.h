@@ -179,6 +179,21 @@ static __always_inline unsigned long dynaccel_timer_expires(unsigned long expire
 	return expires;
 }
 
+/**
+ * dynaccel_ticked_since - whether what a timer was told to wait may be too little
+ * @then:	jiffies as they were when its deadline was reckoned
+ *
+ * The lag that dynaccel_timer_expires() adds is that of the jiffies which it finds.
+ * With a tick in between it lacks what those of before lagged behind, up to N - 1.
+ *
+ * Return: true when jiffies have gone on and the deadline has to be reckoned anew;
+ * false at ratio 1.
+ */
+static __always_inline bool dynaccel_ticked_since(unsigned long then)
+{
+	return dynaccel_ratio() > 1 && unlikely(jiffies != then);
+}
+
 /* timekeeping.c, for dynaccel.c */
 void timekeeping_rescale(u32 ratio);
 
