@@ -452,3 +452,20 @@ def test_clean_leaves_the_kernels_and_what_a_build_uses(
     assert clean(reporter=QUIET) > 0
     assert not directory.exists()
     assert kernels.installed() == [kernel]
+
+
+def test_a_symbol_of_other_versions_is_not_demanded_of_this_one(
+    machine: Machine, tmp_path: Path
+) -> None:
+    assert machine
+    tree = make_tree(tmp_path / "linux")
+    (tree / "unknown").write_text("CONFIG_LATER\n")
+    fragment = tmp_path / "my.config"
+    fragment.write_text(
+        "#: from 6.2\nCONFIG_LATER=y\n#: from 6.2\nCONFIG_BACKPORT=y\n#: to 6.1\nCONFIG_GONE=y\n"
+    )
+    request = BuildRequest(source=str(tree), fragments=(fragment,))
+    config = (build(request, patcher=None, reporter=QUIET).directory / "config").read_text()
+    assert "CONFIG_BACKPORT=y\n" in config
+    assert "LATER" not in config
+    assert "GONE" not in config

@@ -115,7 +115,7 @@ def _qemu(reporter: Reporter) -> Finding:
 def _build_tools(reporter: Reporter) -> Finding:
     del reporter
     config = configure.requested_config(configure.X86_64, (), accelerated=True)
-    toolchain.require_tools(config, programs=patch.programs(hwtime=True))
+    toolchain.require_tools(config.ever(), programs=patch.programs(hwtime=True))
     compiler = toolchain.choose_compiler()
     return Finding(subject="build tools", state=State.OK, detail=compiler.version)
 

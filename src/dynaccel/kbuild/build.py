@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
     from dynaccel.core.kernels import Kernel
     from dynaccel.kbuild.configure import Arch
-    from dynaccel.kbuild.kconfig import Config
+    from dynaccel.kbuild.fragment import Fragment
     from dynaccel.kbuild.source import Source
     from dynaccel.kbuild.toolchain import Compiler
     from dynaccel.kbuild.workspace import Patcher, Workspace
@@ -54,7 +54,7 @@ class _Job:
     arch: Arch
     source: Source
     patcher: Patcher | None
-    config: Config
+    config: Fragment
     compiler: Compiler
 
     @property
@@ -89,7 +89,7 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
     if request.output is not None:
         filing.check_output(request.output)
     config = requested_config(X86_64, request.fragments, accelerated=patcher is not None)
-    toolchain.require_tools(config, programs=patcher.programs if patcher else ())
+    toolchain.require_tools(config.ever(), programs=patcher.programs if patcher else ())
     with space.guarded(paths.cache_dir()):
         job = _Job(
             request=request,

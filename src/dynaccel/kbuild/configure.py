@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import content_hash, write_atomic
 from dynaccel.core.errors import BuildError
+from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths, process
 from dynaccel.kbuild import buildlog, space, symbols
+from dynaccel.kbuild.fragment import Fragment
 from dynaccel.kbuild.kconfig import Config
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ X86_64 = Arch(
 )
 
 
-def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) -> Config:
+def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) -> Fragment:
     """Return the configuration to ask for: the shipped one, overridden by the user's files.
 
     Args:
@@ -64,31 +66,39 @@ def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) 
     """
     shipped = paths.data_dir("kernel") / "configs"
     files = [*(shipped / name for name in arch.fragments), *extra]
-    config = Config().merge(*(Config.read(path) for path in files))
+    fragment = Fragment().then(*(Fragment.read(path) for path in files))
     if accelerated:
-        return config
-    return config.without(lambda name: name in _OURS or name.startswith(f"{ACCELERATION}_"))
+        return fragment
+    return fragment.without(lambda name: name in _OURS or name.startswith(f"{ACCELERATION}_"))
 
 
 def configure(
-    workspace: Workspace, make: Make, requested: Config, arch: Arch, *, reporter: Reporter
+    workspace: Workspace, make: Make, fragment: Fragment, arch: Arch, *, reporter: Reporter
 ) -> Config:
     """Make the ``.config`` in the work directory, unless it is there already, and return it.
+
+    Args:
+        workspace: The work directory with its tree.
+        make: How make is called.
+        fragment: What is asked for; that of it which holds for the tree's version counts.
+        arch: The architecture.
+        reporter: Hears that something is done.
 
     Raises:
         BuildError: A program failed, or a symbol did not get the value that was asked for; the
             detail has a line for each such symbol.
         InfrastructureError: The disk is full.
     """
+    requested = fragment.at(KernelVersion.of_tree(workspace.tree))
     state = workspace.load()
     file = workspace.objects / ".config"
-    stamp = _stamp(workspace, make, requested)
+    stamp = _stamp(workspace, make, requested.asked)
     if state is None or state.configured is None or state.configured != _sealed(stamp, file):
         reporter.info("configuring")
-        _run_kconfig(workspace, make, requested)
+        _run_kconfig(workspace, make, requested.asked)
         workspace.update(configured=_sealed(stamp, file), compiled=False)
     final = Config.read(file)
-    _check(workspace.tree, requested, final, arch)
+    _check(workspace.tree, requested.demanded, final, arch)
     return final
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dynaccel.core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 OFF = "n"
@@ -20,6 +20,40 @@ OFF = "n"
 _SET = re.compile(r"CONFIG_(\w+)=(.*)")
 _NOT_SET = re.compile(r"# CONFIG_(\w+) is not set")
 _VALUE = re.compile(r'[ymn]|-?\d+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*"')
+
+
+def parse_line(line: str) -> tuple[str, str] | None:
+    """Return the symbol and the value that a line sets; None when it sets none."""
+    if match := _NOT_SET.fullmatch(line):
+        return match[1], OFF
+    if (match := _SET.fullmatch(line)) and _VALUE.fullmatch(match[2]):
+        return match[1], match[2]
+    return None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a configuration.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(
+            f"cannot read the configuration {path}: {error.strerror}",
+            hint="name a readable file",
+        ) from error
+
+
+def not_a_configuration(origin: str, mistakes: Sequence[str]) -> UserError:
+    """Return the error that names the lines of ``origin`` that are no configuration."""
+    return UserError(
+        f"{origin} is not a kernel configuration",
+        detail="\n".join(mistakes),
+        hint='write CONFIG_NAME=y (or m, n, a number, "text"), or # CONFIG_NAME is not set;'
+        " in the line before it '#: from 6.3', '#: to 7.0' or '#: from 6.3 to 7.0'",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +92,12 @@ class Config:
         mistakes = []
         for number, raw in enumerate(text.splitlines(), start=1):
             line = raw.strip()
-            if match := _NOT_SET.fullmatch(line):
-                symbols[match[1]] = OFF
-            elif (match := _SET.fullmatch(line)) and _VALUE.fullmatch(match[2]):
-                symbols[match[1]] = match[2]
+            if setting := parse_line(line):
+                symbols[setting[0]] = setting[1]
             elif line and not line.startswith("#"):
                 mistakes.append(f"line {number}: {line}")
         if mistakes:
-            raise UserError(
-                f"{origin} is not a kernel configuration",
-                detail="\n".join(mistakes),
-                hint='write CONFIG_NAME=y (or m, n, a number, "text"), or # CONFIG_NAME is not set',
-            )
+            raise not_a_configuration(origin, mistakes)
         return cls(symbols)
 
     @classmethod
@@ -79,14 +107,7 @@ class Config:
         Raises:
             UserError: It cannot be read, or has lines that are no configuration.
         """
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UserError(
-                f"cannot read the configuration {path}: {error.strerror}",
-                hint="name a readable file",
-            ) from error
-        return cls.parse(text, origin=str(path))
+        return cls.parse(read_text(path), origin=str(path))
 
     def __getitem__(self, symbol: str) -> str:
         """Return the symbol's value; ``n`` when nothing is said about it."""
