@@ -10,7 +10,8 @@ from kernel_fakes import Machine, Recorder, make_tarball, make_tree, write_progr
 
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
 from dynaccel.core.events import NullReporter
-from dynaccel.kbuild import debian, source, space, suites
+from dynaccel.host import suites
+from dynaccel.kbuild import debian, source, space
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,9 @@ case "$*" in
 *indextargets*)
     echo "http://security.invalid/ Debian-Security"
     echo "http://mirror.invalid/debian/ Debian"
+    ;;
+*update*)
+    for word; do case $word in *Lists=*) : >"${{word#*=}}/mirror_Packages" ;; esac; done
     ;;
 esac
 """
@@ -232,6 +236,24 @@ def test_a_package_that_apt_does_not_know_is_missing(machine: Machine, tmp_path:
     assert "apt-get update" in caught.value.hint
 
 
+def test_what_debian_has_is_told_where_it_has_not_what_was_asked_for(
+    machine: Machine, tmp_path: Path
+) -> None:
+    with_apt(machine, tmp_path)
+    write_program(
+        machine.bin / "apt-cache",
+        "#!/bin/sh\n[ $1 = search ] && echo 'linux-source-9.0 - Linux kernel source'\nexit 0\n",
+    )
+    (tmp_path / "usr-src").mkdir()
+    (tmp_path / "usr-src/linux-source-4.19.tar.xz").touch()
+    with pytest.raises(MissingError) as caught:
+        source.resolve("debian:9.9", reporter=QUIET)
+    assert caught.value.detail == (
+        "there are debian:4.19, debian:5.10, debian:6.1, debian:6.12, debian:7.2, debian:7.3,"
+        " debian:9.0"
+    )
+
+
 def test_a_failed_download_tells_why_and_leaves_nothing(machine: Machine, tmp_path: Path) -> None:
     with_apt(machine, tmp_path)
     write_program(machine.bin / "apt-get", "#!/bin/sh\necho 'Err: no route' >&2\nexit 100\n")
@@ -257,7 +279,10 @@ def test_another_release_of_debian_is_asked_when_this_one_has_no_such_package(
     # The fake delivers no package: what matters is whom it was asked for.
     with pytest.raises(InfrastructureError):
         debian.find_archive("6.1", cache=tmp_path / "cache", reporter=QUIET)
-    listed = (tmp_path / "cache/apt/bookworm/sources.list").read_text()
-    assert listed == f"deb [signed-by={keyring}] http://mirror.invalid/debian/ bookworm main\n"
+    listed = (tmp_path / "cache/apt/bookworm-security+bookworm/sources.list").read_text()
+    assert listed.splitlines() == [
+        f"deb [signed-by={keyring}] http://security.invalid/ bookworm-security main",
+        f"deb [signed-by={keyring}] http://mirror.invalid/debian/ bookworm main",
+    ]
     said = calls.read_text().splitlines()
     assert any(line.endswith("download linux-source-6.1=6.1.99-1") for line in said)

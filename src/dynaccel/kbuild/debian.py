@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
-from dynaccel.host import process, tools
-from dynaccel.kbuild import space, suites
+from dynaccel.core.versions import KernelVersion
+from dynaccel.host import process, suites, tools
+from dynaccel.kbuild import space
 
 if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
@@ -18,12 +19,25 @@ if TYPE_CHECKING:
 INSTALLED = Path("/usr/src")
 """Where the package puts its tarball."""
 
+_PREFIX = "linux-source-"
+_PACKAGE = re.compile(rf"{_PREFIX}(\d+\.\d+)(?:\.tar\.xz)?$")
+
+SUITES = {
+    "5.10": ("bullseye-security", "bullseye"),
+    "6.1": ("bookworm-security", "bookworm"),
+    "6.12": ("trixie-security", "trixie"),
+    "7.2": ("sid", "trixie-backports"),
+    "7.3": ("trixie-backports", "sid"),
+}
+"""Which suites of Debian carry a series of Linux."""
+
 
 def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     """Return the source tarball of Debian's ``linux-source-VERSION``.
 
     The installed one, else the one that apt offers, else the one of the Debian release that has it;
-    downloaded once into ``cache``.
+    downloaded once into ``cache``. Where none can be
+    reached: the newest of those in ``cache``.
 
     Args:
         version: Such as ``6.1``.
@@ -37,9 +51,10 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     """
     if not re.fullmatch(r"\d+\.\d+", version):
         raise UserError(
-            f"debian:{version} is not a source of Linux", hint="write for example debian:6.1"
+            f"debian:{version} is not a source of Linux",
+            hint=f"write one of {', '.join(f'debian:{name}' for name in _known())}",
         )
-    package = f"linux-source-{version}"
+    package = f"{_PREFIX}{version}"
     installed = INSTALLED / f"{package}.tar.xz"
     if installed.is_file():
         return installed
@@ -50,6 +65,7 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
             return kept[-1]
         raise MissingError(
             f"the package {package} is neither installed nor known to apt",
+            detail=f"there are {', '.join(f'debian:{name}' for name in _known())}",
             hint=f"sudo apt-get update; or give a tarball of Linux {version}.y from kernel.org:"
             " --source FILE",
         )
@@ -67,11 +83,19 @@ def _find_offer(
     if apt is None:
         return None, None
     offered = apt.candidate(package)
-    if offered is None and version in suites.SUITES:
-        suite = suites.SUITES[version]
-        apt = suites.suite_apt(suite, state=cache / "apt", reporter=reporter)
+    if offered is None and version in SUITES:
+        apt = suites.suite_apt(*SUITES[version], state=cache / "apt", reporter=reporter)
         offered = apt.candidate(package) if apt is not None else None
     return apt, offered
+
+
+def _known() -> list[str]:
+    """Return the series of Linux that are installed, or in a release of Debian."""
+    apt = suites.machine_apt()
+    names = [path.name for path in INSTALLED.glob(f"{_PREFIX}*")]
+    names += apt.names(f"^{_PREFIX}[0-9]") if apt is not None else []
+    found = {match[1] for name in names if (match := _PACKAGE.match(name))}
+    return sorted(found | SUITES.keys(), key=KernelVersion.parse)
 
 
 def _download(apt: suites.Apt, package: str, version: str, target: Path) -> None:

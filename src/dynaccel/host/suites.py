@@ -2,7 +2,8 @@
 """Packages of other Debian releases than this machine's, without touching its apt.
 
 Debian 13 has no ``linux-source-6.1``, Debian 12 no ``linux-source-6.12``. Both are on the mirror
-that the machine uses anyway: apt is given a list of sources and a state directory of its own.
+that the machine uses anyway: apt is given a list of sources and a state directory of its own. So
+are packages of other architectures.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from dynaccel.host import process, tools
 if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
 
-SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
-"""Which release of Debian carries which series of Linux for its whole life."""
+_SECURITY = "-security"
+"""How the names of the suites end that lie in an archive of their own."""
+_SECURITY_LABEL = "Debian-Security"
+_LABEL = "Debian"
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -45,6 +48,13 @@ class Apt:
                 return fields.get("Version")
         return None
 
+    def names(self, pattern: str) -> list[str]:
+        """Return the names of the packages that fit a regular expression."""
+        listed = process.run(
+            ["apt-cache", *self.options, "search", "--names-only", pattern], check=False
+        )
+        return [line.split()[0] for line in listed.text.splitlines() if line.strip()]
+
     def download(self, package: str, version: str, into: Path) -> process.Completed:
         """Fetch the package file into the directory ``into``; see its status for how it went."""
         return process.run(
@@ -60,25 +70,33 @@ def machine_apt() -> Apt | None:
     return Apt() if tools.find("apt-get") and tools.find("apt-cache") else None
 
 
-def suite_apt(suite: str, *, state: Path, reporter: Reporter) -> Apt | None:
-    """Return an apt that knows the packages of ``suite`` alone, from this machine's mirror.
+def suite_apt(
+    *suites: str, state: Path, reporter: Reporter, architecture: str | None = None
+) -> Apt | None:
+    """Return an apt that knows the packages of the suites alone, from this machine's mirrors.
 
     Args:
-        suite: Code name of a Debian release.
+        suites: Code names of Debian releases, or such as ``bookworm-security``, ``-backports``.
         state: A directory for what apt keeps; made when it is not there.
         reporter: Hears that package lists are fetched.
+        architecture: Whose packages, in Debian's words (``arm64``); None: this machine's.
 
     Returns:
-        None when this machine's apt has no mirror of Debian, or the lists cannot be fetched.
+        None when this machine's apt has no mirror of Debian, or none of the lists can be fetched.
     """
-    mirror = _mirror()
-    if mirror is None or not KEYRING.is_file():
+    mirrors = _mirrors()
+    lines = [
+        f"deb [signed-by={KEYRING}] {mirrors[label]} {suite} main\n"
+        for suite in suites
+        if (label := _SECURITY_LABEL if suite.endswith(_SECURITY) else _LABEL) in mirrors
+    ]
+    if not lines or not KEYRING.is_file():
         return None
-    directory = state / suite
+    directory = state / "+".join([*suites, *([architecture] if architecture else [])])
     for name in ("lists/partial", "cache/archives/partial"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     sources = directory / "sources.list"
-    sources.write_text(f"deb [signed-by={KEYRING}] {mirror} {suite} main\n")
+    sources.write_text("".join(lines))
     options = {
         "Dir::Etc::SourceList": sources,
         "Dir::Etc::SourceParts": "/dev/null",
@@ -87,18 +105,22 @@ def suite_apt(suite: str, *, state: Path, reporter: Reporter) -> Apt | None:
         "Dir::Cache": directory / "cache",
         "APT::Sandbox::User": "",
     }
+    if architecture is not None:
+        options |= {"APT::Architecture": architecture, "APT::Architectures": architecture}
     apt = Apt(options=tuple(f"-o{name}={value}" for name, value in options.items()))
-    reporter.info(f"fetching the package lists of Debian {suite}")
-    updated = process.run(["apt-get", *apt.options, "-qq", "update"], check=False)
-    return apt if updated.returncode == 0 else None
+    reporter.info(f"fetching the package lists of Debian {directory.name}")
+    process.run(["apt-get", *apt.options, "-qq", "update"], check=False)
+    # One of the suites may be gone from the mirror; lists of an earlier day are better than none.
+    return apt if any((directory / "lists").glob("*Packages*")) else None
 
 
-def _mirror() -> str | None:
+def _mirrors() -> dict[str, str]:
+    """Return the addresses of this machine's mirrors by what their archives call themselves."""
     listed = process.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"], check=False
     )
+    found: dict[str, str] = {}
     for line in listed.text.splitlines():
         uri, _, label = line.partition(" ")
-        if label == "Debian":
-            return uri
-    return None
+        found.setdefault(label, uri)
+    return found
