@@ -107,3 +107,26 @@ def test_two_things_for_standard_output_are_refused(tree: Path) -> None:
     result = run(tree, "-o", "-", "--json")
     assert result.exit_code == 2
     assert "both want standard output" in result.output
+
+
+def test_merged_places_are_listed_for_a_person_to_look_at(tree: Path) -> None:
+    # A vendor's line, two above the hook's, in a file without functions.
+    kernel_dir = paths.data_dir("kernel")
+    old = "".join(f"obj-y += {name}.o\n" for name in "abcdefgh")
+    new = old.replace("d.o\n", "d.o\nobj-y += dynaccel.o\n")
+    patch_file = kernel_dir / "hooks/events.patch"
+    patch_file.write_text(trees.file_diff(trees.KBUILD, old, new))
+    text = (kernel_dir / "hooks/series.toml").read_text()
+    (kernel_dir / "hooks/series.toml").write_text(text[: text.index('[[hook]]\nname = "minimum"')])
+    (tree / trees.KBUILD).write_text(old.replace("b.o", "vendor.o"))
+    listed = run(tree, "--dry-run").stdout
+    assert "events  merges           kernel/time/Makefile" in listed
+    assert "merged, have a look at them:\n  hook events: kernel/time/Makefile: line 5" in listed
+    data = json.loads(run(tree, "--dry-run", "--json").stdout)
+    assert data["merged"] == [
+        {"hook": "events", "path": trees.KBUILD, "line": 5, "hunk": 1, "context": 2}
+    ]
+    assert data["hooks"][0]["state"] == "merges"
+    assert run(tree).exit_code == 0
+    assert (tree / trees.KBUILD).read_text() == new.replace("b.o", "vendor.o")
+    assert "already applied" in run(tree, "--dry-run").stdout

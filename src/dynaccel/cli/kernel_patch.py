@@ -19,6 +19,7 @@ from dynaccel.patch import (
     apply_plan,
     find_crossings,
     full_diff,
+    merged_place,
     plan,
     require_fit,
     review_patch,
@@ -37,6 +38,7 @@ _COLOURS: dict[str, str] = {
     FileState.CHANGE: "green",
     FileState.UPDATE: "yellow",
     HookState.APPLIES: "green",
+    HookState.MERGES: "yellow",
     HookState.PARTLY_APPLIED: "yellow",
     HookState.MISFIT: "red",
 }
@@ -58,7 +60,8 @@ _COLOURS: dict[str, str] = {
     "--report",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what lives in hardware time, and each name in it that does not, with the reason.",
+    help="Write where hooks were merged, what lives in hardware time, and each name in it that does"
+    " not, with the reason.",
 )
 @click.option(
     "--no-hwtime",
@@ -77,7 +80,8 @@ def patch(
     """Put dynaccel into the Linux source tree TREE.
 
     A tree that does not fit is refused before anything is written. A tree that is patched already
-    is recognised and stays as it is.
+    is recognised and stays as it is. Where the tree has other lines around a change than the patch,
+    the change is merged if no other place can be meant; such places are listed for you to look at.
     """
     to_stdout = output == Path("-") and not dry_run
     if to_stdout and as_json:
@@ -91,7 +95,8 @@ def patch(
         crossings = _crossings(found, reporter) if as_json or report is not None else ()
     outcome = _carry_out(found, output, dry_run=dry_run)
     if report is not None and found.hwtime is not None:
-        write_atomic(report, hwtime_report.text(found.hwtime, crossings).encode())
+        text = "".join(f"{line}\n" for line in _merged(found))
+        write_atomic(report, (text + hwtime_report.text(found.hwtime, crossings)).encode())
     if as_json:
         click.echo(json.dumps(_as_json(found, outcome, output, crossings), indent=2))
     elif not to_stdout and (dry_run or not found.misfits):
@@ -135,10 +140,18 @@ def _show(found: Plan) -> None:
     click.echo("files:")
     for file in sorted((*found.core, *found.hooked), key=lambda file: file.path):
         click.echo(f"  {_coloured(file.state, 11)}{file.path}")
+    for line in _merged(found):
+        click.secho(line, fg="yellow")
     if found.hwtime is not None:
         click.echo("hardware time:")
         for line in hwtime_report.table(found.hwtime).splitlines():
             click.echo(f"  {line}")
+
+
+def _merged(found: Plan) -> list[str]:
+    if not found.merged:
+        return []
+    return ["merged, have a look at them:", *(f"  {merged_place(place)}" for place in found.merged)]
 
 
 def _coloured(state: HookState | FileState, width: int) -> str:
@@ -183,6 +196,7 @@ def _as_json(
             for hook in found.hooks
         ],
         "files": [{"path": file.path, "state": file.state.value} for file in found.files],
+        "merged": [asdict(place) for place in found.merged],
         "misfits": [asdict(misfit) for misfit in found.misfits],
         "hwtime": hwtime_report.as_json(found.hwtime, crossings) if found.hwtime else None,
     }

@@ -9,18 +9,12 @@ from dynaccel.patch.apply_patch import (
     programs,
     require_fit,
 )
+from dynaccel.patch.file_change import FileChange, FileState
 from dynaccel.patch.hwtime.border import Crossing, find_crossings
 from dynaccel.patch.hwtime.tree import HwtimePlan
-from dynaccel.patch.plan_tree import (
-    FileChange,
-    FileState,
-    HookPlan,
-    HookState,
-    Plan,
-    plan,
-    require_hooks,
-)
-from dynaccel.patch.render_patch import full_diff, review_patch, write_patch_file
+from dynaccel.patch.plan_hooks import HookPlan, HookState, MergedPlace
+from dynaccel.patch.plan_tree import Plan, plan, require_hooks
+from dynaccel.patch.render_patch import full_diff, merged_place, review_patch, write_patch_file
 
 __all__ = [
     "Crossing",
@@ -29,6 +23,7 @@ __all__ = [
     "HookPlan",
     "HookState",
     "HwtimePlan",
+    "MergedPlace",
     "PatchRequest",
     "PatchResult",
     "Plan",
@@ -36,6 +31,7 @@ __all__ = [
     "apply_plan",
     "find_crossings",
     "full_diff",
+    "merged_place",
     "plan",
     "programs",
     "require_fit",

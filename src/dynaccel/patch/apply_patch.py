@@ -10,7 +10,7 @@ from dynaccel.core.errors import TreeMismatchError
 from dynaccel.patch.explain_misfit import describe
 from dynaccel.patch.hwtime.deadlines import SPATCH
 from dynaccel.patch.plan_tree import plan
-from dynaccel.patch.render_patch import full_diff
+from dynaccel.patch.render_patch import full_diff, merged_place
 from dynaccel.patch.write_files import write_files
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _NO_PLACE = (
     "the tree differs from the Linux that the hooks were made for: use kernel.org's or the"
-    " distribution's source, or take out the changes that are in the way"
+    " distribution's source, take out the changes that are in the way, or see what other variants"
+    " of the hooks fit: dynaccel kernel port"
 )
 
 
@@ -89,6 +90,8 @@ def apply_plan(found: Plan, *, reporter: Reporter) -> PatchResult:
     """Do what a plan says; as :func:`apply`."""
     require_fit(found)
     diff = full_diff(found)
+    for place in found.merged:
+        reporter.warning(f"merged, have a look at it: {merged_place(place)}")
     if found.changes:
         write_files(found.tree, {file.path: file.after for file in found.changes})
         reporter.info(f"patched Linux {found.version} in {found.tree}")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from dynaccel.patch.parse_diff import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from dynaccel.patch.parse_diff import FileDiff, Hunk
+    from dynaccel.patch.parse_diff import FileDiff
     from dynaccel.patch.series import SelectedHook
 
 CANDIDATES = 20
@@ -51,8 +51,23 @@ class Misfit:
     remedy: str | None = None
 
 
-def explain(hook: SelectedHook, diff: FileDiff, content: bytes, complaint: str) -> list[Misfit]:
-    """Return what keeps ``diff`` from fitting ``content``; ``complaint`` is git's word on it."""
+def explain(
+    hook: SelectedHook,
+    diff: FileDiff,
+    content: bytes,
+    complaint: str,
+    *,
+    ambiguous: Mapping[int, tuple[int, ...]],
+) -> list[Misfit]:
+    """Return what keeps ``diff`` from fitting ``content``.
+
+    Args:
+        hook: The hook.
+        diff: Its part that is about the file.
+        content: The file.
+        complaint: git's word on it.
+        ambiguous: By the number of a hunk, the lines at which a change of it could be merged.
+    """
     if b"\r\n" in content:
         return [
             Misfit(
@@ -65,9 +80,9 @@ def explain(hook: SelectedHook, diff: FileDiff, content: bytes, complaint: str) 
         ]
     lines = lines_of(content)
     misfits = [
-        _explain_hunk(hook, diff, number, hunk, lines)
+        _explain_hunk(hook, diff, number, lines, ambiguous.get(number, ()))
         for number, hunk in enumerate(diff.hunks, start=1)
-        if not _find(list(hunk.old), lines)
+        if number in ambiguous or not _find(list(hunk.old), lines)
     ]
     return misfits or [
         Misfit(hook=hook.name, path=diff.path, reason=f"git apply: {complaint.splitlines()[0]}")
@@ -100,15 +115,23 @@ def describe(misfit: Misfit) -> str:
 
 
 def _explain_hunk(
-    hook: SelectedHook, diff: FileDiff, number: int, hunk: Hunk, lines: list[str]
+    hook: SelectedHook,
+    diff: FileDiff,
+    number: int,
+    lines: list[str],
+    could: tuple[int, ...],
 ) -> Misfit:
+    hunk = diff.hunks[number - 1]
+    reason = f"hunk {number} of {hook.patch} finds no place (expected near line {hunk.start})"
+    if could:
+        reason += f"; its change could be meant for line {' or '.join(map(str, could))}"
     expected = list(hunk.old)
     where = _nearest(expected, lines)
     nearest = lines[where : where + len(expected)] if where is not None else []
     return Misfit(
         hook=hook.name,
         path=diff.path,
-        reason=f"hunk {number} of {hook.patch} finds no place (expected near line {hunk.start})",
+        reason=reason,
         line=hunk.start,
         expected=_shown(hunk.old),
         nearest=_shown(nearest),

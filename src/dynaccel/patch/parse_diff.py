@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 _UNWANTED = re.compile(r"(rename|copy) (from|to) |(old|new|deleted file) mode |GIT binary patch")
 
 
@@ -17,11 +17,14 @@ class Hunk:
 
     Attributes:
         start: Number of the first line in the old file, from 1.
+        heading: The line that git names as the start of the function that the hunk begins in, as
+            far as the header has room for it; empty when there is none.
         lines: The hunk's lines without line ends, each with its mark (blank, ``-`` or ``+``).
     """
 
     start: int
     lines: tuple[str, ...]
+    heading: str = ""
 
     @property
     def old(self) -> tuple[str, ...]:
@@ -42,6 +45,11 @@ class FileDiff:
     path: str
     data: bytes
     hunks: tuple[Hunk, ...]
+
+    def adds(self, word: bytes) -> bool:
+        """Say whether a line that the diff adds has ``word`` in it, in any case of letters."""
+        added = (line for line in self.data.split(b"\n") if line[:1] == b"+")
+        return any(word in line.lower() for line in added if line[:4] != b"+++ ")
 
 
 def lines_of(data: bytes) -> list[str]:
@@ -127,4 +135,4 @@ def _parse_hunk(lines: list[str], at: int) -> tuple[Hunk, int]:
         raise ValueError(f"line {begin + 1}: the hunk is not as long as its header says")
     if not any(line[0] == " " for line in body):
         raise ValueError(f"line {begin + 1}: a hunk without context fits anywhere")
-    return Hunk(start=int(match[1]), lines=tuple(body)), at
+    return Hunk(start=int(match[1]), lines=tuple(body), heading=match[5].rstrip()), at

@@ -12,6 +12,7 @@ from dynaccel.core.errors import InfrastructureError, UserError
 from dynaccel.patch.scratch import scratch
 
 if TYPE_CHECKING:
+    from dynaccel.patch.plan_hooks import MergedPlace
     from dynaccel.patch.plan_tree import Plan
 
 
@@ -47,7 +48,18 @@ def review_patch(plan: Plan, diff: bytes) -> bytes:
     for hook in plan.hooks:
         lines.append(f"  {hook.name} ({hook.patch}): {hook.about}")
         lines.extend(f"    {path}" for path in hook.paths)
+    if plan.merged:
+        lines += ["", "Merged, since the tree has other lines around the change; to be looked at:"]
+        lines += [f"  {merged_place(place)}" for place in plan.merged]
     return ("\n".join(lines) + "\n\n").encode() + diff
+
+
+def merged_place(place: MergedPlace) -> str:
+    """Return a place at which a hook was merged, in one line."""
+    return (
+        f"hook {place.hook}: {place.path}: line {place.line} without dynaccel"
+        f" ({place.context} of the lines around it are the patch's)"
+    )
 
 
 def write_patch_file(path: Path, patch: bytes) -> None:
