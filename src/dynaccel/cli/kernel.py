@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -22,20 +23,29 @@ HWTIME = "hwtime"
 """What a kernel is said to be without whose drivers wait in virtual time."""
 
 
+_LATER = {
+    "patch": "dynaccel.cli.kernel_patch:patch",
+    "hooks": "dynaccel.cli.kernel_hooks:hooks",
+}
+"""Sub-commands that are imported when they are called, and where they are."""
+
+
 class KernelCommands(click.Group):
-    """The group; ``patch`` is imported when it is called."""
+    """The group; some sub-commands have modules of their own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of their use."""
-        return ["patch", *super().list_commands(ctx)]
+        return [*_LATER, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a sub-command; None when there is none of that name."""
-        if cmd_name == "patch":
-            from dynaccel.cli.kernel_patch import patch  # noqa: PLC0415
-
-            return patch
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _LATER:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = _LATER[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{_LATER[cmd_name]} is not a command")
+        return command
 
 
 @click.group(cls=KernelCommands)
