@@ -12,9 +12,8 @@
 
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
-#include <linux/math.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
-#include <linux/minmax.h>
 #include <linux/sched/clock.h>
 #include <linux/time64.h>
 #include <linux/types.h>
@@ -267,6 +266,40 @@ static __always_inline u64 dynaccel_idle_event(u64 base, u64 next)
 		return next;
 	/* One more: what is due within the grain would leave the tick running. */
 	return max(next, base + dynaccel_idle_grain() + 1);
+}
+
+/**
+ * dynaccel_idle_jiffy - the count of jiffies at which to wake an idle CPU
+ * @base:	jiffies as they were brought up to date
+ * @next:	when the next timer is due
+ *
+ * Return: @next, or more than one grain after @base should that be later: a CPU
+ * whose next timer is so near can be idle. @next at ratio 1.
+ */
+static __always_inline unsigned long dynaccel_idle_jiffy(unsigned long base,
+							 unsigned long next)
+{
+	unsigned long far = base + DIV_ROUND_UP(dynaccel_ratio(), 16) + 1;
+
+	if (dynaccel_ratio() == 1)
+		return next;
+	return time_before(next, far) ? far : next;
+}
+
+/**
+ * dynaccel_own_events - let a CPU that goes idle run all its timers itself
+ * @local:	when the first timer is due that only this CPU may run
+ * @global:	when the first one is due that any CPU may run
+ *
+ * Another one, were it busy, would look at them in its tick, which is N jiffies
+ * long. With nothing global left, no other one is asked. Nothing at ratio 1.
+ */
+static __always_inline void dynaccel_own_events(u64 *local, u64 *global)
+{
+	if (dynaccel_ratio() == 1)
+		return;
+	*local = min(*local, *global);
+	*global = KTIME_MAX;
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <linux/clocksource.h>
 #include <linux/cpu.h>
 #include <linux/dynaccel.h>
+#include <linux/dynaccel_compat.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
@@ -25,6 +26,7 @@
 
 #include "dynaccel_internal.h"
 #include "tick-internal.h"
+#include "dynaccel_compat_internal.h"
 
 DEFINE_STATIC_KEY_FALSE(dynaccel_active);
 
@@ -175,7 +177,7 @@ static void dynaccel_rearm_cpu(void *unused)
 	if (!dev || !clockevent_state_oneshot(dev))
 		return;
 
-	if (!ts->tick_stopped && hrtimer_is_queued(&ts->sched_timer))
+	if (!dynaccel_tick_stopped(ts) && hrtimer_is_queued(&ts->sched_timer))
 		hrtimer_start(&ts->sched_timer, now, HRTIMER_MODE_ABS_PINNED_HARD);
 	clockevents_program_event(dev, min(dev->next_event, now), true);
 }
@@ -277,7 +279,7 @@ __setup("accel=", dynaccel_setup);
  * Not proc_douintvec_minmax(): over the years it has taken text that follows
  * the number and numbers that do not fit, and this has to refuse both.
  */
-static int dynaccel_sysctl(struct ctl_table *table, int write, void *buffer,
+static int dynaccel_sysctl(DYNACCEL_CTL_TABLE *table, int write, void *buffer,
 			   size_t *lenp, loff_t *ppos)
 {
 	char text[24] = "";
@@ -307,7 +309,7 @@ static struct ctl_table dynaccel_table[] = {
 		.mode		= 0644,
 		.proc_handler	= dynaccel_sysctl,
 	},
-	{ }
+	DYNACCEL_CTL_TABLE_END
 };
 #endif
 

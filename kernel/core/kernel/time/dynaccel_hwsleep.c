@@ -7,6 +7,7 @@
  */
 #include <linux/delay.h>
 #include <linux/dynaccel.h>
+#include <linux/dynaccel_compat.h>
 #include <linux/export.h>
 #include <linux/hrtimer.h>
 #include <linux/kernel.h>
@@ -45,8 +46,8 @@ long __sched dynaccel_schedule_timeout(long timeout)
 	sleeper.timer.expires = expires;
 	add_timer(&sleeper.timer);
 	schedule();
-	del_timer_sync(&sleeper.timer);
-	destroy_timer_on_stack(&sleeper.timer);
+	timer_delete_sync(&sleeper.timer);
+	timer_destroy_on_stack(&sleeper.timer);
 
 	return dynaccel_hwtime_tag(max_t(long, expires - hwtime_jiffies, 0));
 }
@@ -90,7 +91,7 @@ static int __sched dynaccel_hrtimeout(u64 min_ns, u64 range_ns)
 {
 	struct hrtimer_sleeper sleeper;
 
-	hrtimer_init_sleeper_on_stack(&sleeper, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_setup_sleeper_on_stack(&sleeper, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	sleeper.timer.is_hwtime = true;
 	preempt_disable();
 	hrtimer_set_expires_range_ns(&sleeper.timer, dynaccel_virtual_ns(min_ns),

@@ -17,10 +17,10 @@
 #include <linux/preempt.h>
 #include <linux/timekeeping.h>
 #include <linux/timer.h>
-#include <linux/timerqueue.h>
 
 #include "dynaccel_internal.h"
 #include "tick-internal.h"
+#include "dynaccel_compat_internal.h"
 
 /*
  * The line that holds is number dynaccel_hw_turn. The other one is written in
@@ -168,27 +168,29 @@ static ktime_t dynaccel_rescaled(ktime_t expires, ktime_t bend, u32 from, u32 to
 	return max(bend - dynaccel_mul_ns(div_u64(passed, from), to), 0LL);
 }
 
-static void dynaccel_rescale_queue(struct timerqueue_head *queue, ktime_t bend, u32 from, u32 to)
+static void dynaccel_rescale_base(struct hrtimer_clock_base *base, ktime_t bend, u32 from, u32 to)
 {
+	struct timerqueue_linked_head *queue = &base->active;
 	struct hrtimer *timer;
-	struct timerqueue_head moved;
-	struct timerqueue_node *node, *next;
+	struct timerqueue_linked_head moved;
+	struct timerqueue_linked_node *node, *next;
 
-	timerqueue_init_head(&moved);
-	for (node = timerqueue_getnext(queue); node; node = next) {
-		next = timerqueue_iterate_next(node);
+	timerqueue_linked_init_head(&moved);
+	for (node = timerqueue_linked_first(queue); node; node = next) {
+		next = timerqueue_linked_next(node);
 		if (!container_of(node, struct hrtimer, node)->is_hwtime)
 			continue;
-		timerqueue_del(queue, node);
-		timerqueue_add(&moved, node);
+		timerqueue_linked_del(queue, node);
+		timerqueue_linked_add(&moved, node);
 	}
-	while ((node = timerqueue_getnext(&moved))) {
-		timerqueue_del(&moved, node);
+	while ((node = timerqueue_linked_first(&moved))) {
+		timerqueue_linked_del(&moved, node);
 		timer = container_of(node, struct hrtimer, node);
 		timer->_softexpires = dynaccel_rescaled(timer->_softexpires, bend, from, to);
 		node->expires = dynaccel_rescaled(node->expires, bend, from, to);
-		timerqueue_add(queue, node);
+		timerqueue_linked_add(queue, node);
 	}
+	dynaccel_hrtimer_base_moved(base);
 }
 
 /**
@@ -211,11 +213,11 @@ void dynaccel_rescale_timers(u32 from, u32 to)
 	if (from == to)
 		return;
 	timers_rescale();
+	dynaccel_rescale_servers(from, to);
 	for_each_possible_cpu(cpu) {
 		for (i = 0; i < HRTIMER_MAX_CLOCK_BASES; i++) {
 			base = &per_cpu(hrtimer_bases, cpu).clock_base[i];
-			dynaccel_rescale_queue(&base->active, ktime_add(bend, base->offset),
-					       from, to);
+			dynaccel_rescale_base(base, ktime_add(bend, base->offset), from, to);
 		}
 	}
 }

@@ -194,6 +194,22 @@ static __always_inline bool dynaccel_ticked_since(unsigned long then)
 	return dynaccel_ratio() > 1 && unlikely(jiffies != then);
 }
 
+/**
+ * dynaccel_rescaled_ns - what is left of a duration of real time at a new ratio
+ * @left:	in virtual nanoseconds at the old ratio; may be negative
+ * @from:	the ratio until now
+ * @to:		the ratio from now on
+ *
+ * Return: virtual nanoseconds that take as much real time.
+ */
+static inline s64 dynaccel_rescaled_ns(s64 left, u32 from, u32 to)
+{
+	return div_s64(left, from) * to;
+}
+
+/* kernel/sched/deadline.c, for dynaccel_hwtime.c, since there are such servers */
+void dl_server_rescale(u32 from, u32 to);
+
 /* timekeeping.c, for dynaccel.c */
 void timekeeping_rescale(u32 ratio);
 

@@ -9,6 +9,7 @@
 #include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/dynaccel_compat.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/init.h>
@@ -122,8 +123,8 @@ static long dynaccel_wait_timer(unsigned int ms)
 	hwtime_timer_setup_on_stack(&timed.timer, dynaccel_timed_out, 0);
 	mod_timer(&timed.timer, hwtime_jiffies + msecs_to_jiffies(ms));
 	wait_for_completion(&timed.done);
-	del_timer_sync(&timed.timer);
-	destroy_timer_on_stack(&timed.timer);
+	timer_delete_sync(&timed.timer);
+	timer_destroy_on_stack(&timed.timer);
 	return 0;
 }
 
@@ -158,7 +159,7 @@ static long dynaccel_wait_kthread_work(unsigned int ms)
 	timed = kzalloc(sizeof(*timed), GFP_KERNEL);
 	if (!timed)
 		return -ENOMEM;
-	worker = kthread_create_worker(0, "dynaccel_wait");
+	worker = kthread_run_worker(0, "dynaccel_wait");
 	if (IS_ERR(worker)) {
 		kfree(timed);
 		return PTR_ERR(worker);
@@ -193,8 +194,8 @@ static long dynaccel_wait_periods(unsigned int ms, unsigned int periods)
 	};
 
 	init_completion(&timed.done);
-	hrtimer_init_on_stack(&timed.hrtimer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	timed.hrtimer.function = dynaccel_ticked;
+	hrtimer_setup_on_stack(&timed.hrtimer, dynaccel_ticked, CLOCK_MONOTONIC,
+			       HRTIMER_MODE_REL);
 	hwtime_hrtimer_start(&timed.hrtimer, timed.period, HRTIMER_MODE_REL);
 	wait_for_completion(&timed.done);
 	hrtimer_cancel(&timed.hrtimer);
