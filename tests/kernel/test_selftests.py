@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dynaccel.core import arches
 from dynaccel.core.errors import DynaccelError
 from dynaccel.host import kernels, tools
 from dynaccel.verify.selftests import Outcome, Selftest, build, run
-from dynaccel.vm.machine import QEMU
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,9 @@ def built(patched: PatchedTree) -> Path:
 @pytest.fixture(scope="module")
 def image() -> Path:
     """Return the kernel of $DYNACCEL_TEST_KERNEL, else the newest accelerated one."""
-    if tools.find(QEMU) is None:
-        pytest.skip(f"{QEMU} is not installed: {tools.install_command('qemu-system-x86')}")
+    board = arches.native().board
+    if tools.find(board.qemu) is None:
+        pytest.skip(f"{board.qemu} is not installed: {tools.install_command(board.package)}")
     try:
         return kernels.resolve(os.environ.get("DYNACCEL_TEST_KERNEL") or None).image
     except DynaccelError as error:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dynaccel.core import arches
 from dynaccel.core.errors import DynaccelError
 from dynaccel.host import kernels, tools
-from dynaccel.vm.machine import QEMU
 
 if TYPE_CHECKING:
     from dynaccel.core.kernels import Kernel
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def kernel() -> Kernel:
     """Return the kernel of $DYNACCEL_TEST_KERNEL, else the newest accelerated one."""
-    if tools.find(QEMU) is None:
-        pytest.skip(f"{QEMU} is not installed: {tools.install_command('qemu-system-x86')}")
+    board = arches.native().board
+    if tools.find(board.qemu) is None:
+        pytest.skip(f"{board.qemu} is not installed: {tools.install_command(board.package)}")
     try:
         return kernels.resolve(os.environ.get("DYNACCEL_TEST_KERNEL") or None)
     except DynaccelError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from vm_fakes import Fakes, fakes
 
+from dynaccel.core import arches
 from dynaccel.core.errors import MissingError
 from dynaccel.core.events import NullReporter
 from dynaccel.vm import accelerator
@@ -35,11 +36,29 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _choose(
-    choice: AcceleratorChoice, fakes: Fakes, reporter: Warnings | None = None
+    choice: AcceleratorChoice,
+    fakes: Fakes,
+    reporter: Warnings | None = None,
+    arch: arches.Arch | None = None,
 ) -> Accelerator:
     return accelerator.choose(
-        choice, kernel=fakes.kernel, initramfs=Path("x"), reporter=reporter or Warnings()
+        choice,
+        arch=arch or arches.native(),
+        kernel=fakes.kernel,
+        initramfs=Path("x"),
+        reporter=reporter or Warnings(),
     )
+
+
+@pytest.mark.usefixtures("device")
+def test_kvm_is_not_tried_for_another_architecture(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    reporter = Warnings()
+    chosen = _choose(AcceleratorChoice.AUTO, fakes, reporter, arches.ARM64)
+    assert chosen is Accelerator.TCG
+    assert "this machine is no arm64" in reporter.lines[0]
 
 
 @pytest.mark.usefixtures("device")

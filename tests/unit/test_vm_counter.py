@@ -156,7 +156,7 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> list[machine.MachineSpec]:
 
 def test_a_guest_under_tcg_is_told(fakes: Fakes, booted: list[machine.MachineSpec]) -> None:
     assert fakes.run("true").exit_status == 0
-    assert [spec.tsc_khz for spec in booted] == [TSC_KHZ]
+    assert [spec.counter_khz for spec in booted] == [TSC_KHZ]
 
 
 def test_a_guest_with_kvm_is_told_by_kvm(
@@ -164,6 +164,6 @@ def test_a_guest_with_kvm_is_told_by_kvm(
 ) -> None:
     monkeypatch.setattr(accelerator, "prove_kvm", lambda **_: KvmProof(works=True))
     assert fakes.run("true", accelerator=AcceleratorChoice.KVM).exit_status == 0
-    assert [(spec.accelerator, spec.tsc_khz) for spec in booted] == [
+    assert [(spec.accelerator, spec.counter_khz) for spec in booted] == [
         (machine.Accelerator.KVM, None)
     ]

@@ -7,21 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from dynaccel.core import arches
+from dynaccel.core.arches import ARM64, X86_64, Arch
 from dynaccel.core.errors import UserError
+from dynaccel.core.events import NullReporter
+from dynaccel.vm import root
 from dynaccel.vm.machine import (
     Accelerator,
     DirectoryRoot,
     ImageFormat,
     ImageRoot,
     MachineSpec,
+    Root,
     Share,
     Sockets,
     qemu_argv,
 )
-from dynaccel.vm.root import find_root, find_shares, job_root, working_directory
+from dynaccel.vm.root import find_shares, job_root, working_directory
 
 SPEC = MachineSpec(
     name="run-1",
+    arch=X86_64,
     kernel=Path("/k/vmlinux"),
     initramfs=Path("/c/initramfs.cpio"),
     sockets=Sockets(directory=Path("/r")),
@@ -44,7 +50,7 @@ qemu-system-x86_64
 -bios qboot.rom
 -kernel /k/vmlinux
 -initrd /c/initramfs.cpio
--append console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1
+-append console=ttyS0 tsc=reliable no_timer_check quiet panic=-1 oops=panic accel=1
 -chardev socket,id=qmp,path=/r/qmp.sock
 -mon chardev=qmp,mode=control
 -chardev socket,id=console,path=/r/console.sock
@@ -72,8 +78,27 @@ def test_uptime_is_told_to_the_kernel() -> None:
 
 
 def test_the_frequency_of_the_counter_is_told_to_the_kernel() -> None:
-    spec = replace(SPEC, tsc_khz=2596148, uptime_seconds=60)
+    spec = replace(SPEC, counter_khz=2596148, uptime_seconds=60)
     assert "accel=1 tsc_early_khz=2596148 accel_uptime=60\n" in _lines(spec)
+
+
+def test_a_counter_that_tells_its_frequency_needs_no_word() -> None:
+    told = replace(SPEC, arch=ARM64, counter_khz=2596148)
+    assert _lines(told) == _lines(replace(told, counter_khz=None))
+
+
+def test_the_command_line_of_a_guest_of_arm64() -> None:
+    other = set(_lines(replace(SPEC, arch=ARM64)).splitlines())
+    here = set(SNAPSHOT.splitlines())
+    assert sorted(other - here) == [
+        "-append console=ttyAMA0 null_blk.nr_devices=0 quiet panic=-1 oops=panic accel=1",
+        "-cpu max,pauth-impdef=on,lpa2=off",
+        "-machine virt,gic-version=max",
+        "qemu-system-aarch64",
+    ]
+    assert {line.split()[0] for line in here - other} == {
+        "-append", "-bios", "-cpu", "-machine", "qemu-system-x86_64",
+    }  # fmt: skip
 
 
 def test_what_is_appended_stands_last() -> None:
@@ -133,14 +158,28 @@ def test_memory_is_rounded_up_to_a_mebibyte() -> None:
     assert "-m 129M\n" in _lines(replace(SPEC, memory_bytes=(128 << 20) + 1))
 
 
+def _find_root(reference: str, *, arch: Arch | None = None) -> Root:
+    return root.find_root(reference, arch=arch or arches.native(), reporter=NullReporter())
+
+
 def test_roots_are_told_apart(tmp_path: Path) -> None:
     raw = tmp_path / "disk.img"
     raw.write_bytes(b"\0" * 510 + b"\x55\xaa" + b"\0" * 4096)
-    assert find_root("host") == DirectoryRoot(path=Path("/"))
-    assert find_root(str(tmp_path)) == DirectoryRoot(path=tmp_path.resolve())
-    image = find_root(str(raw))
+    assert _find_root("host") == DirectoryRoot(path=Path("/"))
+    assert _find_root(str(tmp_path)) == DirectoryRoot(path=tmp_path.resolve())
+    image = _find_root(str(raw))
     assert image == ImageRoot(path=raw.resolve(), format=ImageFormat.RAW)
-    assert (job_root(image), job_root(find_root("host"))) == ("disk", "9p:root")
+    assert (job_root(image), job_root(_find_root("host"))) == ("disk", "9p:root")
+
+
+def test_this_machines_programs_are_not_for_guests_of_another_architecture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(UserError, match="guest of arm64") as caught:
+        _find_root("host", arch=ARM64)
+    assert "--root debian" in (caught.value.hint or "")
+    assert _find_root(str(tmp_path), arch=ARM64) == DirectoryRoot(path=tmp_path.resolve())
 
 
 FAKE_QEMU_IMG = """#!/bin/sh
@@ -167,7 +206,7 @@ def test_a_damaged_qcow2_image_is_refused(tmp_path: Path, name: str) -> None:
     image = tmp_path / name
     image.write_bytes(b"QFI\xfb" + b"\0" * 100)
     with pytest.raises(UserError, match="damaged") as caught:
-        find_root(str(image))
+        _find_root(str(image))
     assert "qemu-img check" in (caught.value.hint or "")
 
 
@@ -175,7 +214,7 @@ def test_a_damaged_qcow2_image_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_sound_qcow2_image_is_taken(tmp_path: Path) -> None:
     image = tmp_path / "good"
     image.write_bytes(b"QFI\xfb" + b"\0" * 100)
-    assert find_root(str(image)) == ImageRoot(path=image.resolve(), format=ImageFormat.QCOW2)
+    assert _find_root(str(image)) == ImageRoot(path=image.resolve(), format=ImageFormat.QCOW2)
 
 
 def test_shares_name_clean_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dynaccel.cli import terminal
-from dynaccel.core import units
+from dynaccel.core import arches, units
 from dynaccel.core.errors import DynaccelError, UserError
 from dynaccel.vm.accelerator import AcceleratorChoice
 from dynaccel.vm.result import DEFAULT_CPUS, RunRequest, RunResult
@@ -24,7 +24,7 @@ CPUS_MAX = 64
 """CONFIG_NR_CPUS of the guest's kernel."""
 
 
-def _parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
+def parsed(parse: Callable[[str], Any]) -> Callable[..., Any]:
     """Return a click callback that turns an option's text into a value."""
 
     def callback(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
@@ -54,24 +54,24 @@ def _words(
     " failed; 126 the command cannot be executed; 127 it is not found.",
 )
 @click.option(
-    "--accel", metavar="N", default="1", show_default=True, callback=_parsed(units.parse_ratio),
+    "--accel", metavar="N", default="1", show_default=True, callback=parsed(units.parse_ratio),
     help="How many times faster time flows, 1 to 1000.",
 )  # fmt: skip
 @click.option(
-    "--start", metavar="WHEN", callback=_parsed(units.parse_start),
+    "--start", metavar="WHEN", callback=parsed(units.parse_start),
     help="Date in the guest as the command starts: ISO 8601, or 'now' (the default).",
 )  # fmt: skip
 @click.option(
-    "--uptime", metavar="VIRTUAL", callback=_parsed(units.parse_duration),
+    "--uptime", metavar="VIRTUAL", callback=parsed(units.parse_duration),
     help="How long the guest has been up as it boots (49d, 497d): its uptime, CLOCK_MONOTONIC and"
     " jiffies start there.",
 )  # fmt: skip
 @click.option(
-    "--for", "virtual_limit", metavar="VIRTUAL", callback=_parsed(units.parse_duration),
+    "--for", "virtual_limit", metavar="VIRTUAL", callback=parsed(units.parse_duration),
     help="End the command after that much virtual time (90s, 36h, 30d, 1y); a normal end.",
 )  # fmt: skip
 @click.option(
-    "--timeout", metavar="REAL", callback=_parsed(units.parse_duration),
+    "--timeout", metavar="REAL", callback=parsed(units.parse_duration),
     help="End the command after that much real time from its start; exit status 124.",
 )  # fmt: skip
 @click.option(
@@ -80,12 +80,17 @@ def _words(
 )  # fmt: skip
 @click.option(
     "--memory", metavar="SIZE", default="1G", show_default=True,
-    callback=_parsed(units.parse_size), help="Memory of the guest, such as 512M or 4G.",
+    callback=parsed(units.parse_size), help="Memory of the guest, such as 512M or 4G.",
 )  # fmt: skip
 @click.option(
     "--kernel", metavar="REF",
     help="Kernel to boot: start of an id or a release, a directory, or an image file."
     "  [default: the newest accelerated one]",
+)  # fmt: skip
+@click.option(
+    "--arch", metavar="ARCH", callback=parsed(arches.parse),
+    help="Architecture of the kernel (amd64, arm64).  [default: as the kernel says, else this"
+    " machine's]",
 )  # fmt: skip
 @click.option(
     "--append", metavar="TEXT", default="",
@@ -102,9 +107,10 @@ def _words(
     help="What QEMU runs the guest with; auto takes KVM when a guest boots with it.",
 )  # fmt: skip
 @click.option(
-    "--root", metavar="host|DIR|IMAGE", default="host", show_default=True,
-    help="Root file system: this machine's, a directory, or a disk image (qcow2, raw). It never"
-    " changes: writes go to a throw-away overlay.",
+    "--root", metavar="host|debian|DIR|IMAGE", default="host", show_default=True,
+    help="Root file system: this machine's, a small one of Debian packages (for guests of another"
+    " architecture), a directory, or a disk image (qcow2, raw). It never changes: writes go to a"
+    " throw-away overlay.",
 )  # fmt: skip
 @click.option(
     "--share", "shares", metavar="DIR", multiple=True, type=click.Path(path_type=Path),

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dynaccel.cli import terminal
-from dynaccel.cli.run import CPUS_MAX
-from dynaccel.core import units
+from dynaccel.cli.run import CPUS_MAX, parsed
+from dynaccel.core import arches, units
 from dynaccel.core.artifacts import check_writable, write_json_atomic
 from dynaccel.core.errors import StageError, UserError
 from dynaccel.host import kernels
@@ -63,6 +63,11 @@ def _ratios(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
     "--kernel", metavar="REF", help="Kernel to boot, as in 'dynaccel run'.  [default: the newest]"
 )
 @click.option(
+    "--arch", metavar="ARCH", callback=parsed(arches.parse),
+    help="Architecture of the kernel, as in 'dynaccel run'; a guest of another one than this"
+    " machine's gets a small root file system of Debian.",
+)  # fmt: skip
+@click.option(
     "--accelerator", type=click.Choice([choice.value for choice in AcceleratorChoice]),
     default=AcceleratorChoice.AUTO.value, show_default=True, help="As in 'dynaccel run'.",
 )  # fmt: skip
@@ -87,10 +92,11 @@ def verify(ctx: click.Context, /, **options: Any) -> None:
             _check_here(options)
             place = local_bench(reporter=reporter)
         else:
-            kernel = kernels.resolve(options["kernel"])
+            kernel = kernels.resolve(options["kernel"], arch=options["arch"])
             words = ["--kernel", str(kernel.image), "--cpus", str(options["cpus"])]
-            words += ["--accelerator", options["accelerator"]]
-            place = guest_bench(words, reporter=reporter)
+            words += ["--arch", kernel.manifest.arch, "--accelerator", options["accelerator"]]
+            arch = arches.parse(kernel.manifest.arch)
+            place = guest_bench(words, arch=arch, reporter=reporter)
         verification = _measure(place, options["ratios"], parts)
     if kernel is not None:
         verification.machine.update(manifest=asdict(kernel.manifest))
@@ -114,8 +120,11 @@ def _measure(
 
 
 def _check_here(options: dict[str, Any]) -> None:
-    if options["kernel"] is not None:
-        raise UserError("--here measures the kernel that runs: --kernel has no meaning with it")
+    for name in ("kernel", "arch"):
+        if options[name] is not None:
+            raise UserError(
+                f"--here measures the kernel that runs: --{name} has no meaning with it"
+            )
     if os.geteuid() != 0:
         raise UserError(
             "only root can measure this machine itself", hint="sudo dynaccel verify --here"

@@ -151,7 +151,9 @@ def parse(text: str) -> Arch:
         if text in {arch.name, arch.debian, arch.source, arch.make}:
             return arch
     names = ", ".join(arch.debian for arch in ARCHES)
-    raise UserError(f"guests of the architecture {text!r} are not supported", hint=f"one of {names}")
+    raise UserError(
+        f"guests of the architecture {text!r} are not supported", hint=f"one of {names}"
+    )
 
 
 def native() -> Arch:

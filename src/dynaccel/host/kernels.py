@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynaccel.core import arches
 from dynaccel.core.errors import InfrastructureError, MissingError, UserError
 from dynaccel.core.kernels import MANIFEST, Kernel, KernelManifest
 from dynaccel.host import paths
@@ -15,7 +16,16 @@ from dynaccel.host import paths
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from dynaccel.core.arches import Arch
+
 _BUILD_HINT = "dynaccel kernel build"
+
+_ELF = b"\x7fELF"
+_ELF_MACHINE = slice(18, 20)
+_ELF_MACHINES = {b"\x3e\0": arches.X86_64, b"\xb7\0": arches.ARM64}
+# The signs of a bzImage (Documentation/x86/boot.rst) and of an Image (arm64/booting.rst there).
+_IMAGES = {(0x202, b"HdrS"): arches.X86_64, (56, b"ARM\x64"): arches.ARM64}
+_HEAD_BYTES = 1 << 10
 
 
 @functools.cache
@@ -71,33 +81,50 @@ def installed() -> list[Kernel]:
     return sorted(kernels, key=lambda kernel: kernel.manifest.created, reverse=True)
 
 
-def resolve(reference: str | None) -> Kernel:
+def resolve(reference: str | None, *, arch: Arch | None = None) -> Kernel:
     """Return the kernel that a user means.
 
     Args:
         reference: Start of an id, start of a release (``6.1``; the newest such), a directory that
             ``kernel build`` wrote, or an image file; None for the newest accelerated one. One with
             hooks left out is meant by its id or directory alone.
+        arch: What it is for. When None, one that is not named by its id or place is for this
+            machine, or, by its release, for another where there is none for this one.
 
     Raises:
         MissingError: No kernel is built yet.
-        UserError: None, or more than one by id, fits.
+        UserError: None, or more than one by id, fits, or the one that fits is for something else.
     """
+    kernel = _find(reference, arch)
+    if arch is not None and kernel.manifest.arch != arch.name:
+        raise UserError(
+            f"the kernel {reference} is for {kernel.manifest.arch}, not for {arch.name}",
+            hint="dynaccel kernel list",
+        )
+    return kernel
+
+
+def _find(reference: str | None, arch: Arch | None) -> Kernel:
     if reference is not None and ("/" in reference or Path(reference).exists()):
         return _from_path(Path(reference))
     kernels = installed()
     whole = [kernel for kernel in kernels if not kernel.manifest.without]
+    wanted = arch or arches.native()
     if reference is None:
         for kernel in whole:
-            if kernel.manifest.accelerated:
+            if kernel.manifest.accelerated and kernel.manifest.arch == wanted.name:
                 return kernel
-        raise MissingError("no accelerated kernel is built yet", hint=_BUILD_HINT)
+        raise MissingError(
+            f"no accelerated kernel for {wanted.debian} is built yet",
+            hint=_BUILD_HINT if wanted.native else f"{_BUILD_HINT} --arch {wanted.debian}",
+        )
     by_id = [kernel for kernel in kernels if kernel.manifest.id.startswith(reference)]
     if len(by_id) == 1:
         return by_id[0]
     by_release = [kernel for kernel in whole if kernel.manifest.release.startswith(reference)]
     if by_release and not by_id:
-        return by_release[0]
+        fitting = (kernel for kernel in by_release if kernel.manifest.arch == wanted.name)
+        return next(fitting, by_release[0])
     raise UserError(
         f"{len(by_id) or 'no'} built kernel{'s' if by_id else ''} fit{'' if by_id else 's'}"
         f" {reference!r}",
@@ -137,7 +164,7 @@ def _from_path(path: Path) -> Kernel:
         manifest=KernelManifest(
             id="",
             release="unknown",
-            arch="x86_64",
+            arch=_image_arch(path).name,
             accelerated=True,
             source=str(path),
             compiler="unknown",
@@ -146,3 +173,15 @@ def _from_path(path: Path) -> Kernel:
             image=path.name,
         ),
     )
+
+
+def _image_arch(path: Path) -> Arch:
+    """Return what an image is for by what it begins with; this machine's when that says nothing."""
+    with path.open("rb") as image:
+        head = image.read(_HEAD_BYTES)
+    if head.startswith(_ELF) and head[_ELF_MACHINE] in _ELF_MACHINES:
+        return _ELF_MACHINES[head[_ELF_MACHINE]]
+    for (at, sign), arch in _IMAGES.items():
+        if head[at : at + len(sign)] == sign:
+            return arch
+    return arches.native()

@@ -5,8 +5,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dynaccel.core import arches
 from dynaccel.core.errors import MissingError
+
+if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
 
 PACKAGES = {
     "bc": "bc",
@@ -20,10 +25,10 @@ PACKAGES = {
     "make": "make",
     "perl": "perl",
     "qemu-img": "qemu-utils",
-    "qemu-system-x86_64": "qemu-system-x86",
     "spatch": "coccinelle",
     "tar": "tar",
     "xz": "xz-utils",
+    **{arch.board.qemu: arch.board.package for arch in arches.ARCHES},
 }
 
 
@@ -50,5 +55,20 @@ def require(program: str) -> Path:
         raise MissingError(
             f"the program {program} is not on PATH",
             hint=install_command(package) if package else f"install {program}",
+        )
+    return path
+
+
+def require_compiler(arch: Arch) -> Path:
+    """Return the path of the C compiler that makes programs for ``arch``.
+
+    Raises:
+        MissingError: It is not there; the hint installs it, with the static C library.
+    """
+    path = find(arch.compiler)
+    if path is None:
+        raise MissingError(
+            f"the program {arch.compiler} is not on PATH; it compiles for guests of {arch.debian}",
+            hint=install_command(*arch.compiler_packages),
         )
     return path

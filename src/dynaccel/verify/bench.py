@@ -20,10 +20,11 @@ from pathlib import Path
 from subprocess import PIPE, TimeoutExpired  # noqa: TID251  (the door is host.process)
 from typing import IO, TYPE_CHECKING, Any
 
+from dynaccel.core import arches
 from dynaccel.core.errors import DynaccelError, MissingError, StageError, UserError
 from dynaccel.core.units import RATIO_MAX
+from dynaccel.host import probes as programs
 from dynaccel.host import process
-from dynaccel.verify import probes
 from dynaccel.verify.clocks import ClockProbe, Stamp, frequency
 from dynaccel.verify.shell import Shell
 
@@ -31,12 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from subprocess import Popen  # noqa: TID251  (a type)
 
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
 
 CONTROL = "/proc/sys/kernel/accel"
 COMMAND_SECONDS = 60.0
 PROBE_SECONDS = 180.0
 START_SECONDS = 120.0
+_CPU_NAME = (
+    "sed -n -e 's/^model name[^:]*: //p'"
+    " -e 's/^CPU implementer[^:]*: \\(.*\\)/implementer \\1/p' /proc/cpuinfo | head -n 1"
+)
+"""x86 has a name for its processor, arm64 numbers."""
 ENDING_SECONDS = 5.0
 """A guest that is told to end has that long, in real time."""
 CALIBRATION_SECONDS = 2.0
@@ -56,6 +63,7 @@ class Bench:
 
     Args:
         shell: The shell.
+        arch: What its programs are for.
         local: Whether it runs on this machine itself.
         reporter: Learns what goes on.
 
@@ -64,8 +72,9 @@ class Bench:
         MissingError: The kernel cannot accelerate.
     """
 
-    def __init__(self, shell: Shell, *, local: bool, reporter: Reporter) -> None:
+    def __init__(self, shell: Shell, *, arch: Arch, local: bool, reporter: Reporter) -> None:
         self.reporter = reporter
+        self._arch = arch
         self.local = local
         self._shell = shell
         self._programs: dict[str, str] = {}
@@ -216,7 +225,8 @@ class Bench:
             "where": "this machine" if self.local else "a guest",
             "kernel": self._line("uname -r"),
             "build": self._line("uname -v"),
-            "cpu": self._line("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1"),
+            "arch": self._arch.name,
+            "cpu": self._line(_CPU_NAME),
             "cpus": self.cpus,
             "clocksource": self._line(f"cat {source}"),
             "tick_seconds": self.tick_seconds,
@@ -245,17 +255,23 @@ class Bench:
         # From the shared root the first execution of a program takes tens of milliseconds.
         if name not in self._programs:
             copy = f"{self._directory}/{name}"
-            self.shell(f"cp {shlex.quote(str(probes.probe(name)))} {copy}")
+            program = programs.probe(name, arch=self._arch)
+            self.shell(f"cp {shlex.quote(str(program))} {copy}")
             self._programs[name] = copy
         return self._programs[name]
 
 
 @contextmanager
-def guest_bench(options: Sequence[str], *, reporter: Reporter) -> Iterator[Bench]:
+def guest_bench(
+    options: Sequence[str], *, arch: Arch | None = None, reporter: Reporter
+) -> Iterator[Bench]:
     """Start a guest for the length of the block and measure in it.
+
+    A guest of another architecture than this machine's gets a small root file system of its own.
 
     Args:
         options: Further options of ``dynaccel run``, such as ``--cpus``.
+        arch: What its kernel is for; this machine's own when None.
         reporter: Learns what goes on.
 
     Raises:
@@ -263,6 +279,9 @@ def guest_bench(options: Sequence[str], *, reporter: Reporter) -> Iterator[Bench
         MissingError: There is no QEMU or no kernel.
         StageError: The guest did not boot, panicked or was lost.
     """
+    arch = arch or arches.native()
+    if not arch.native:
+        options = [*options, "--root", "debian", "--share", str(programs.made_directory())]
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as errors:
         result = Path(scratch) / "result.json"
         argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options]
@@ -270,7 +289,7 @@ def guest_bench(options: Sequence[str], *, reporter: Reporter) -> Iterator[Bench
         argv += ["--result", str(result), "--", "sh"]
         with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=errors) as child:
             try:
-                bench = Bench(Shell(child), local=False, reporter=reporter)
+                bench = Bench(Shell(child), arch=arch, local=False, reporter=reporter)
                 yield bench
                 bench.calibrate()
             except StageError as error:
@@ -338,7 +357,7 @@ def local_bench(*, reporter: Reporter) -> Iterator[Bench]:
         ) from None
     try:
         with process.start(["sh"], stdin=PIPE, stdout=PIPE, stderr=None) as child:
-            bench = Bench(Shell(child), local=True, reporter=reporter)
+            bench = Bench(Shell(child), arch=arches.native(), local=True, reporter=reporter)
             try:
                 yield bench
             finally:

@@ -16,9 +16,10 @@ from dynaccel.core.errors import DynaccelError, MissingError
 from dynaccel.host import paths, tools
 from dynaccel.vm import guest, registry
 from dynaccel.vm.console import Console
-from dynaccel.vm.machine import QEMU, Accelerator, MachineSpec, Sockets
+from dynaccel.vm.machine import Accelerator, MachineSpec, Sockets
 
 if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
 
 PROOF_SECONDS = 20.0
@@ -51,7 +52,7 @@ class KvmProof:
 
 
 def choose(
-    choice: AcceleratorChoice, *, kernel: Path, initramfs: Path, reporter: Reporter
+    choice: AcceleratorChoice, *, arch: Arch, kernel: Path, initramfs: Path, reporter: Reporter
 ) -> Accelerator:
     """Return what QEMU shall run the guest with.
 
@@ -60,7 +61,7 @@ def choose(
     """
     if choice is AcceleratorChoice.TCG:
         return Accelerator.TCG
-    proof = prove_kvm(kernel=kernel, initramfs=initramfs, reporter=reporter)
+    proof = prove_kvm(arch=arch, kernel=kernel, initramfs=initramfs, reporter=reporter)
     if proof.works:
         return Accelerator.KVM
     if choice is AcceleratorChoice.KVM:
@@ -72,10 +73,11 @@ def choose(
     return Accelerator.TCG
 
 
-def prove_kvm(*, kernel: Path, initramfs: Path, reporter: Reporter) -> KvmProof:
+def prove_kvm(*, arch: Arch, kernel: Path, initramfs: Path, reporter: Reporter) -> KvmProof:
     """Boot a small guest with KVM, once per boot of this machine, and say whether it reported.
 
     Args:
+        arch: What the guest is of; KVM runs guests of this machine's own architecture alone.
         kernel: The image to boot.
         initramfs: The agent.
         reporter: Learns that a proof is going on.
@@ -84,24 +86,27 @@ def prove_kvm(*, kernel: Path, initramfs: Path, reporter: Reporter) -> KvmProof:
         MissingError: QEMU is not installed.
         InfrastructureError: The cache cannot be written.
     """
+    if not arch.native:
+        return KvmProof(works=False, reason=f"this machine is no {arch.debian}")
     if not _DEVICE.exists():
         return KvmProof(works=False, reason=f"there is no {_DEVICE}")
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         return KvmProof(works=False, reason=f"no permission for {_DEVICE} (group kvm)")
     cache = paths.cache_dir() / "kvm.json"
-    key = _key()
+    key = _key(arch)
     proof = _cached(cache, key)
     if proof is None:
         reporter.info("finding out whether KVM works (once after each boot)")
-        proof = asyncio.run(_boot(kernel, initramfs))
+        proof = asyncio.run(_boot(arch, kernel, initramfs))
         write_json_atomic(cache, {"key": key, "works": proof.works, "reason": proof.reason})
     return proof
 
 
-async def _boot(kernel: Path, initramfs: Path) -> KvmProof:
+async def _boot(arch: Arch, kernel: Path, initramfs: Path) -> KvmProof:
     with registry.claimed(f"kvm-proof-{os.getpid()}") as directory:
         spec = MachineSpec(
             name="kvm-proof",
+            arch=arch,
             kernel=kernel,
             initramfs=initramfs,
             sockets=Sockets(directory=directory),
@@ -120,8 +125,8 @@ async def _boot(kernel: Path, initramfs: Path) -> KvmProof:
     return KvmProof(works=True)
 
 
-def _key() -> str:
-    qemu = tools.require(QEMU)
+def _key(arch: Arch) -> str:
+    qemu = tools.require(arch.board.qemu)
     status = qemu.stat()
     boot_id = _BOOT_ID.read_text().strip()
     # As another user, or with another QEMU, the answer may be another.

@@ -383,7 +383,7 @@ async def started(
 
 def _mortal(spec: machine.MachineSpec) -> list[str]:
     """Return QEMU's argv, such that it ends even when this process is killed with SIGKILL."""
-    tools.require(machine.QEMU)
+    tools.require(spec.arch.board.qemu)
     argv = machine.qemu_argv(spec)
     setpriv = tools.find("setpriv")
     return [str(setpriv), "--pdeathsig", "KILL", "--", *argv] if setpriv else argv

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from dynaccel.host import paths, process, tools
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
 
 IMAGE = "initramfs.cpio"
@@ -22,11 +22,9 @@ IMAGE = "initramfs.cpio"
 # root that a user names may have no C library, or another one.
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-s")
 _NO_LIBRARY = re.compile(r"cannot find -l(c|gcc)\b|fatal error: [\w/]+\.h: No such file")
-# With the Debian name of each architecture, which its cross packages bear.
-_DEBIAN_ARCHES = {"aarch64": "arm64", "x86_64": "amd64"}
 
 
-def guest_image(*, arch: str = "x86_64", reporter: Reporter) -> Path:
+def guest_image(*, arch: Arch, reporter: Reporter) -> Path:
     """Return the initramfs for guests of ``arch``; compile it when its sources are new.
 
     It lies in the cache under a hash of the sources, the flags and the compiler's file, so a call
@@ -38,7 +36,7 @@ def guest_image(*, arch: str = "x86_64", reporter: Reporter) -> Path:
         InfrastructureError: The cache cannot be written, or the installation is incomplete.
     """
     sources = paths.data_dir("guest")
-    compiler = _compiler(arch)
+    compiler = tools.require_compiler(arch)
     final = paths.cache_dir() / "guest" / _key(sources, compiler)
     if not (final / IMAGE).is_file():
         reporter.info("building the guest's agent (once)")
@@ -48,26 +46,6 @@ def guest_image(*, arch: str = "x86_64", reporter: Reporter) -> Path:
             write_atomic(staging / IMAGE, _pack(staging))
             (staging / "init").unlink()
     return final / IMAGE
-
-
-def _compiler(arch: str) -> Path:
-    if arch == platform.machine():
-        return tools.require("gcc")
-    name = f"{arch}-linux-gnu-gcc"
-    found = tools.find(name)
-    if found is None:
-        package = f"gcc-{arch.replace('_', '-')}-linux-gnu"
-        raise MissingError(
-            f"the program {name} is not on PATH; it compiles for guests of {arch}",
-            hint=tools.install_command(package, *_library_packages(arch)),
-        )
-    return found
-
-
-def _library_packages(arch: str) -> tuple[str, ...]:
-    if arch == platform.machine():
-        return ("libc6-dev",)
-    return (f"libc6-dev-{_DEBIAN_ARCHES.get(arch, arch)}-cross",)
 
 
 def _sources(directory: Path) -> list[Path]:
@@ -84,7 +62,7 @@ def _key(sources: Path, compiler: Path) -> str:
     return content_hash(parts)
 
 
-def _compile(sources: Path, compiler: Path, output: Path, arch: str) -> None:
+def _compile(sources: Path, compiler: Path, output: Path, arch: Arch) -> None:
     files = [path for path in _sources(sources) if path.suffix == ".c"]
     try:
         process.run([compiler, *FLAGS, "-o", output, *files], env={"LC_ALL": "C"})
@@ -93,7 +71,7 @@ def _compile(sources: Path, compiler: Path, output: Path, arch: str) -> None:
             raise
         raise MissingError(
             "the guest's agent cannot be compiled: the static C library is not installed",
-            hint=tools.install_command(*_library_packages(arch)),
+            hint=tools.install_command(*arch.compiler_packages),
             detail=error.detail,
         ) from error
 

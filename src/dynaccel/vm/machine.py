@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The virtual machine as a value, and QEMU's command line as a function of it.
 
-The clock hardware is chosen, not inherited: the guest's clocksource is the TSC, because it alone
-lets programs read the time without entering the kernel. Under TCG the TSC is the host's own, so it
-never stops and all CPUs see the same; ``tsc=reliable`` tells the guest, which would take the HPET
-otherwise.
+What it is like on each architecture, and which clock it has, says dynaccel.core.arches.
 """
 
 from __future__ import annotations
@@ -16,7 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 if TYPE_CHECKING:
     from pathlib import Path
 
-QEMU = "qemu-system-x86_64"
+    from dynaccel.core.arches import Arch
+
 ROOT_TAG = "root"
 TRANSLATION_CACHE_MIB = 192
 """Limit of TCG's cache of translated code; QEMU would take a gigabyte."""
@@ -39,10 +37,9 @@ class Accelerator(enum.Enum):
             case _:
                 assert_never(self)
 
-    @property
-    def cpu(self) -> str:
-        """The value of ``-cpu``."""
-        return "host" if self is Accelerator.KVM else "max"
+    def cpu(self, arch: Arch) -> str:
+        """Return the value of ``-cpu`` for guests of ``arch``."""
+        return "host" if self is Accelerator.KVM else arch.board.emulated_cpu
 
 
 class ImageFormat(enum.Enum):
@@ -138,7 +135,8 @@ class MachineSpec:
 
     Attributes:
         name: Shown in the host's process list.
-        kernel: Image to boot (ELF with a PVH entry, or bzImage).
+        arch: What its kernel is for.
+        kernel: Image to boot (x86-64: an ELF file with a PVH entry, or a bzImage; arm64: an Image).
         initramfs: The agent.
         sockets: Where the host listens.
         accelerator: What runs the guest's code.
@@ -149,12 +147,13 @@ class MachineSpec:
         net: Whether it has a user-mode network.
         keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
         uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
-        tsc_khz: How fast its TSC runs; None when its kernel shall find out.
+        counter_khz: How fast its counter runs; None when its kernel shall find out.
         append: More for its kernel's command line; what stands last there counts.
         qemu: More words for QEMU's command line, behind all others.
     """
 
     name: str
+    arch: Arch
     kernel: Path
     initramfs: Path
     sockets: Sockets
@@ -166,7 +165,7 @@ class MachineSpec:
     net: bool = False
     keep_owners: bool = False
     uptime_seconds: int = 0
-    tsc_khz: int | None = None
+    counter_khz: int | None = None
     append: str = ""
     qemu: tuple[str, ...] = ()
 
@@ -176,9 +175,10 @@ def kernel_command_line(spec: MachineSpec) -> str:
 
     Quiet, because a serial line is slow; a panic still tells all.
     """
-    words = ["console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check accel=1"]
-    if spec.tsc_khz is not None:
-        words.append(f"tsc_early_khz={spec.tsc_khz}")
+    board = spec.arch.board
+    words = [f"{board.words} quiet panic=-1 oops=panic accel=1"]
+    if spec.counter_khz is not None and board.frequency_parameter is not None:
+        words.append(f"{board.frequency_parameter}={spec.counter_khz}")
     if spec.uptime_seconds:
         words.append(f"accel_uptime={spec.uptime_seconds}")
     if spec.append:
@@ -188,16 +188,16 @@ def kernel_command_line(spec: MachineSpec) -> str:
 
 def qemu_argv(spec: MachineSpec) -> list[str]:
     """Return the command line that boots ``spec``; an option and its value stand together."""
+    board = spec.arch.board
     pairs = [
         ("-name", _escaped(spec.name)),
-        ("-machine", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,i8042=off"),
+        ("-machine", board.machine),
         ("-accel", spec.accelerator.options),
-        ("-cpu", spec.accelerator.cpu),
+        ("-cpu", spec.accelerator.cpu(spec.arch)),
         ("-smp", f"{spec.cpus}"),
         ("-m", f"{-(-spec.memory_bytes // (1 << 20))}M"),
         ("-rtc", "base=utc,clock=host"),
-        # Quicker than SeaBIOS, and silent; of the same Debian package as QEMU's other data.
-        ("-bios", "qboot.rom"),
+        *([("-bios", board.firmware)] if board.firmware else []),
         ("-kernel", f"{spec.kernel}"),
         ("-initrd", f"{spec.initramfs}"),
         ("-append", kernel_command_line(spec)),
@@ -219,7 +219,7 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
         pairs.append(("-device", "virtio-net-pci,netdev=net,romfile="))
     switches = ["-nodefaults", "-no-user-config", "-no-reboot"]
     words = [word for pair in pairs for word in pair]
-    return [QEMU, *switches, "-display", "none", *words, *spec.qemu]
+    return [board.qemu, *switches, "-display", "none", *words, *spec.qemu]
 
 
 def _storage(spec: MachineSpec) -> list[tuple[str, str]]:

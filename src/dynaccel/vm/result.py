@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from dynaccel.core.arches import Arch
+
 TIMED_OUT = 124
 FAILED = 125
 SIGNALLED = 128
@@ -44,10 +46,11 @@ class RunRequest:
         cpus: Number of the guest's CPUs.
         memory_bytes: Size of its memory.
         kernel: What :func:`dynaccel.host.kernels.resolve` takes.
+        arch: What the kernel is for; as it says itself when None.
         append: More for the kernel's command line.
         qemu: More words for QEMU's command line.
         accelerator: What QEMU runs it with.
-        root: ``host``, a directory or a disk image.
+        root: ``host``, ``debian``, a directory or a disk image.
         shares: Directories that the guest writes through to.
         cwd: Working directory; None for the caller's own, or ``/`` where the root has no such.
         user: Who runs the command in the guest, by name or number; None for the caller.
@@ -66,6 +69,7 @@ class RunRequest:
     cpus: int = DEFAULT_CPUS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     kernel: str | None = None
+    arch: Arch | None = None
     append: str = ""
     qemu: tuple[str, ...] = ()
     accelerator: AcceleratorChoice = AcceleratorChoice.AUTO

@@ -6,12 +6,19 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import ProcessError, UserError
 from dynaccel.host import process, tools
+from dynaccel.vm.debian_root import debian_root
 from dynaccel.vm.machine import ROOT_TAG, DirectoryRoot, ImageFormat, ImageRoot, Root, Share
 
+if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
+    from dynaccel.core.events import Reporter
+
 HOST = "host"
+DEBIAN = "debian"
 
 _QCOW2_MAGIC = b"QFI\xfb"
 _BOOT_SIGNATURE = (510, b"\x55\xaa")
@@ -19,14 +26,32 @@ _EXT4_MAGIC = (1024 + 56, b"\x53\xef")
 _HEAD_BYTES = 4096
 
 
-def find_root(reference: str) -> Root:
-    """Return the root file system that a user names: ``host``, a directory, or a disk image.
+def find_root(reference: str, *, arch: Arch, reporter: Reporter) -> Root:
+    """Return the root file system that a user names.
+
+    Args:
+        reference: ``host``; ``debian`` for a small one that is fetched; a directory, or a disk
+            image.
+        arch: The guest's architecture.
+        reporter: Hears that one is fetched.
 
     Raises:
-        UserError: There is none, it cannot be read, or the image is damaged.
+        UserError: There is none, it cannot be read, its programs are of another architecture, or
+            the image is damaged.
+        MissingError: One of Debian cannot be had on this machine.
+        InfrastructureError: Fetching it failed.
     """
     if reference == HOST:
+        if not arch.native:
+            raise UserError(
+                f"a guest of {arch.debian} cannot run this machine's programs, which are of another"
+                " architecture",
+                hint=f"--root {DEBIAN} fetches a small root file system of {arch.debian};"
+                " --root takes a directory or a disk image too",
+            )
         return DirectoryRoot(path=Path("/"))
+    if reference == DEBIAN:
+        return DirectoryRoot(path=debian_root(arch, reporter=reporter))
     path = Path(reference).absolute()
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
@@ -35,7 +60,8 @@ def find_root(reference: str) -> Root:
     if not path.exists():
         raise UserError(
             f"there is no root file system at {path}",
-            hint="give --root host, a directory that holds a root file system, or a disk image",
+            hint="give --root host, --root debian, a directory that holds a root file system, or a"
+            " disk image",
         )
     return ImageRoot(path=path.resolve(), format=_image_format(path))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynaccel.core import artifacts
+from dynaccel.core import arches, artifacts
 from dynaccel.core.errors import (
     DynaccelError,
     GuestError,
@@ -99,13 +99,18 @@ class _Run:
         """Do it all."""
         request = self._request
         _check(request)
-        file_system = root.find_root(request.root)
         shares = root.find_shares(list(request.shares))
-        tools.require(machine.QEMU)
         kernel = self._find_kernel()
-        initramfs = guest_image(arch=platform.machine(), reporter=self._reporter)
+        arch = arches.parse(kernel.manifest.arch)
+        file_system = root.find_root(request.root, arch=arch, reporter=self._reporter)
+        tools.require(arch.board.qemu)
+        initramfs = guest_image(arch=arch, reporter=self._reporter)
         self._accelerator = accelerator.choose(
-            request.accelerator, kernel=kernel.image, initramfs=initramfs, reporter=self._reporter
+            request.accelerator,
+            arch=arch,
+            kernel=kernel.image,
+            initramfs=initramfs,
+            reporter=self._reporter,
         )
         with ExitStack() as stack:
             directory = stack.enter_context(registry.claimed(request.name))
@@ -113,6 +118,7 @@ class _Run:
             self._console = Console(copy)
             spec = machine.MachineSpec(
                 name=directory.name,
+                arch=arch,
                 kernel=kernel.image,
                 initramfs=initramfs,
                 sockets=machine.Sockets(directory=directory),
@@ -124,7 +130,7 @@ class _Run:
                 net=request.net,
                 keep_owners=os.geteuid() == 0,
                 uptime_seconds=round(_seconds(request.uptime) or 0),
-                tsc_khz=self._tsc_khz(),
+                counter_khz=self._counter_khz(arch),
                 append=request.append,
                 qemu=request.qemu,
             )
@@ -141,7 +147,7 @@ class _Run:
 
     def _find_kernel(self) -> Kernel:
         try:
-            kernel = kernels.resolve(self._request.kernel)
+            kernel = kernels.resolve(self._request.kernel, arch=self._request.arch)
         except (MissingError, UserError):
             self._nothing_to_boot = True
             raise
@@ -149,9 +155,9 @@ class _Run:
             self._check_accelerates(kernel.manifest.release, accelerates=False)
         return kernel
 
-    def _tsc_khz(self) -> int | None:
+    def _counter_khz(self, arch: arches.Arch) -> int | None:
         # KVM tells its guests itself (kvm-clock), and may scale their TSC.
-        if self._accelerator is machine.Accelerator.KVM:
+        if self._accelerator is machine.Accelerator.KVM or arch.board.frequency_parameter is None:
             return None
         return counter_khz(reporter=self._reporter)
 
