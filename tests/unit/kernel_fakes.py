@@ -38,12 +38,6 @@ config ABSENT_BUS
 
 source "arch/$(SRCARCH)/Kconfig"
 """
-# As the real one: takes what the tree knows of the fragment. Symbols in "unknown" do not get in.
-_MERGE_CONFIG = """\
-#!/bin/sh
-[ "$1" = -n ] && [ "$2" = -O ] || exit 9
-if [ -e unknown ]; then grep -v -w -f unknown "$4"; else cat "$4"; fi >"$3/.config"
-"""
 _MAKE = """\
 #!/bin/sh
 here=$(dirname "$0")
@@ -61,6 +55,10 @@ case $target in
 mrproper)
     echo mrproper >>"$here/targets"
     rm -rf .config include/config
+    exit 0 ;;
+allnoconfig) # As the real one takes what the tree knows: symbols in "unknown" do not get in.
+    if [ -e unknown ]; then grep -v -w -f unknown "$KCONFIG_ALLCONFIG"
+    else cat "$KCONFIG_ALLCONFIG"; fi >"$objects/.config"
     exit 0 ;;
 olddefconfig) exit 0 ;;
 esac
@@ -141,8 +139,6 @@ def make_tree(top: Path) -> Path:
     }.items():
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).write_text(text)
-    (top / "scripts/kconfig").mkdir(parents=True)
-    write_program(top / "scripts/kconfig/merge_config.sh", _MERGE_CONFIG)
     return top
 
 

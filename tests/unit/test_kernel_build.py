@@ -215,7 +215,7 @@ def test_a_compiler_error_tells_the_file_the_error_and_the_log(
     tree = work(machine) / "linux"
     assert error.hint == (
         "see the command that failed: "
-        f"make -C {tree} O=.dynaccel-build ARCH=x86_64 V=1 kernel/time/timer.o"
+        f"make -C {tree} O=.dynaccel-build ARCH=x86_64 CC=gcc V=1 kernel/time/timer.o"
     )
     assert kernels.installed() == []
 

@@ -38,15 +38,25 @@ class Apt:
 
     def candidate(self, package: str) -> str | None:
         """Return the version of ``package`` that it would install; None when it knows none."""
+        return self._fields(package).get("Version")
+
+    def dependencies(self, package: str) -> list[str]:
+        """Return the names of the packages that ``package`` needs, the first of alternatives."""
+        listed = self._fields(package).get("Depends", "")
+        return [
+            words[0] for part in listed.split(",") if (words := re.split(r"[\s:(|]", part.strip()))
+        ]
+
+    def _fields(self, package: str) -> dict[str, str]:
         shown = process.run(
             ["apt-cache", *self.options, "--no-all-versions", "show", package], check=False
         )
         # A name that it does not know it takes for a pattern: 6.1 would find 6.12.
         for paragraph in shown.text.split("\n\n"):
-            fields = dict(re.findall(r"^(Package|Version): (\S+)$", paragraph, re.MULTILINE))
+            fields = dict(re.findall(r"^([A-Z][\w-]*): (.+)$", paragraph, re.MULTILINE))
             if fields.get("Package") == package:
-                return fields.get("Version")
-        return None
+                return fields
+        return {}
 
     def names(self, pattern: str) -> list[str]:
         """Return the names of the packages that fit a regular expression."""

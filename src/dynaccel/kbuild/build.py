@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  (a dataclass's field)
 from typing import TYPE_CHECKING
 
+from dynaccel.core import arches
 from dynaccel.core.artifacts import content_hash
 from dynaccel.core.units import format_duration
 from dynaccel.host import paths
 from dynaccel.kbuild import filing, space, toolchain, workspace
 from dynaccel.kbuild import source as sources
 from dynaccel.kbuild.compile import compile_kernel, default_jobs
-from dynaccel.kbuild.configure import X86_64, configure, requested_config
+from dynaccel.kbuild.configure import configure, requested_config
+from dynaccel.kbuild.kconfig import OFF
 from dynaccel.kbuild.make import Make
 
 if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
     from dynaccel.core.kernels import Kernel
-    from dynaccel.kbuild.configure import Arch
     from dynaccel.kbuild.fragment import Fragment
+    from dynaccel.kbuild.kconfig import Config
     from dynaccel.kbuild.source import Source
-    from dynaccel.kbuild.toolchain import Compiler
+    from dynaccel.kbuild.toolchain import Choice
     from dynaccel.kbuild.workspace import Patcher, Workspace
 
 
@@ -37,6 +40,8 @@ class BuildRequest:
         jobs: How many jobs at once; None: one a CPU.
         force: Build all of it anew even when it is there.
         output: A directory that gets a copy of the result.
+        arch: What the kernel is for; None: this machine.
+        compiler: ``gcc-10``, ``clang-14`` or a path; None: one that fits the tree.
     """
 
     source: str = sources.DEFAULT
@@ -44,6 +49,8 @@ class BuildRequest:
     jobs: int | None = None
     force: bool = False
     output: Path | None = None
+    arch: Arch | None = None
+    compiler: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ class _Job:
     source: Source
     patcher: Patcher | None
     config: Fragment
-    compiler: Compiler
+    compilers: Choice
 
     @property
     def recipe(self) -> str:
@@ -66,7 +73,7 @@ class _Job:
                 ("source", self.source.identity.encode()),
                 ("patch", self.patcher.key.encode() if self.patcher else b""),
                 ("config", self.config.render().encode()),
-                ("compiler", self.compiler.version.encode()),
+                ("compiler", self.compilers.key.encode()),
             ]
         )
 
@@ -88,16 +95,22 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
     """
     if request.output is not None:
         filing.check_output(request.output)
-    config = requested_config(X86_64, request.fragments, accelerated=patcher is not None)
-    toolchain.require_tools(config.ever(), programs=patcher.programs if patcher else ())
+    arch = request.arch or arches.native()
+    config = requested_config(arch, request.fragments, accelerated=patcher is not None)
+    toolchain.require_tools(
+        config.ever(),
+        arch=arch,
+        programs=patcher.programs if patcher else (),
+        llvm=request.compiler is not None and "clang" in request.compiler,
+    )
     with space.guarded(paths.cache_dir()):
         job = _Job(
             request=request,
-            arch=X86_64,
+            arch=arch,
             source=sources.resolve(request.source, reporter=reporter),
             patcher=patcher,
             config=config,
-            compiler=toolchain.choose_compiler(),
+            compilers=toolchain.choices(arch, request.compiler, reporter=reporter),
         )
         kernel = None if request.force else _built(job, reporter)
         if kernel is None:
@@ -122,15 +135,17 @@ def _built(job: _Job, reporter: Reporter) -> Kernel | None:
 def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
     started = time.monotonic()
     _start_over_if_due(job, at)
+    workspace.require_tree(at, job.source, reporter=reporter)
+    compiler = job.compilers.decide(at.tree, reporter=reporter)
     patch = workspace.prepare_tree(at, job.source, job.patcher, reporter=reporter)
-    make = Make(tree=at.tree, arch=job.arch.name, compiler=job.compiler.command)
+    make = Make(tree=at.tree, arch=job.arch, compiler=compiler)
     final = configure(at, make, job.config, job.arch, reporter=reporter)
     kernel_id = content_hash(
         [
             ("source", job.source.identity.encode()),
             ("patch", patch),
             ("config", (at.objects / ".config").read_bytes()),
-            ("compiler", job.compiler.version.encode()),
+            ("compiler", compiler.version.encode()),
         ]
     )
     kernel = None if job.request.force else filing.find_by_id(kernel_id)
@@ -139,21 +154,20 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
         return kernel
     if not make.cached:
         reporter.info("ccache is not installed; with it the next build is much quicker")
-    compile_kernel(
-        at, make, job.arch.target, jobs=job.request.jobs or default_jobs(), reporter=reporter
-    )
+    target, image = _product(job.arch, final)
+    compile_kernel(at, make, target, jobs=job.request.jobs or default_jobs(), reporter=reporter)
     kernel = filing.file_kernel(
         filing.Product(
             kernel_id=kernel_id,
             recipe=job.recipe,
             arch=job.arch.name,
-            image=at.objects / job.arch.image,
+            image=at.objects / image,
             objects=at.objects,
             config=final,
             patch=patch if job.patcher else None,
             log=at.log,
             source=job.source.label,
-            compiler=job.compiler.version,
+            compiler=compiler.version,
             build_seconds=time.monotonic() - started,
             without=job.patcher.without if job.patcher else (),
         ),
@@ -164,6 +178,13 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
         f" built in {format_duration(kernel.manifest.build_seconds)}"
     )
     return kernel
+
+
+def _product(arch: Arch, config: Config) -> tuple[str, str]:
+    """Return what make has to make, and the file to boot: QEMU enters some images, not all."""
+    if arch.direct_symbol is None or config[arch.direct_symbol] != OFF:
+        return arch.target, arch.image
+    return arch.packed_target, arch.packed_image
 
 
 def _start_over_if_due(job: _Job, at: Workspace) -> None:

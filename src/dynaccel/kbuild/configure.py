@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import content_hash, write_atomic
@@ -17,40 +16,13 @@ from dynaccel.kbuild.kconfig import Config
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
     from dynaccel.kbuild.make import Make
     from dynaccel.kbuild.workspace import Workspace
 
 ACCELERATION = "DYNACCEL"
 _OURS = (ACCELERATION, "SPEEDUP_RATIO")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arch:
-    """What differs between architectures.
-
-    Attributes:
-        name: As ``uname -m`` says it.
-        source: Its directory below ``arch/``.
-        fragments: The shipped configuration, files below ``kernel/configs``; a later one wins.
-        target: What make makes.
-        image: The file to boot, relative to the objects.
-    """
-
-    name: str
-    source: str
-    fragments: tuple[str, ...]
-    target: str
-    image: str
-
-
-X86_64 = Arch(
-    name="x86_64",
-    source="x86",
-    fragments=("guest.config", "x86_64.config"),
-    target="vmlinux",
-    image="vmlinux",
-)
 
 
 def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) -> Fragment:
@@ -106,7 +78,7 @@ def _run_kconfig(workspace: Workspace, make: Make, requested: Config) -> None:
     fragment = workspace.directory / "requested.config"
     write_atomic(fragment, requested.render().encode())
     workspace.objects.mkdir(exist_ok=True)
-    for argv in (make.merge_config(fragment), make.argv("olddefconfig")):
+    for argv in (make.allnoconfig(fragment), make.argv("olddefconfig")):
         done = process.run(argv, cwd=workspace.tree, check=False)
         output = (done.stdout + done.stderr).decode(errors="replace")
         with workspace.log.open("a", encoding="utf-8") as log:

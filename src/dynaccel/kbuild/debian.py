@@ -98,21 +98,36 @@ def _known() -> list[str]:
     return sorted(found | SUITES.keys(), key=KernelVersion.parse)
 
 
-def _download(apt: suites.Apt, package: str, version: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch.", dir=target.parent) as name:
+def extract(apt: suites.Apt, package: str, version: str, into: Path) -> None:
+    """Fetch a package and unpack its files below the directory ``into``; nothing is installed.
+
+    Raises:
+        InfrastructureError: The download failed, or the disk is full.
+    """
+    with tempfile.TemporaryDirectory(prefix=".fetch.", dir=into.parent) as name:
         scratch = Path(name)
         fetched = apt.download(package, version, scratch)
         packages = list(scratch.glob("*.deb"))
         if fetched.returncode != 0 or not packages:
-            raise _failed(package, fetched, target.parent)
+            raise _failed(package, fetched, into.parent)
         unpacked = process.run(
-            ["dpkg-deb", "--extract", packages[0], scratch / "root"],
-            env={"LC_ALL": "C"}, check=False,
-        )  # fmt: skip
-        archive = scratch / f"root/usr/src/{package}.tar.xz"
-        if unpacked.returncode != 0 or not archive.is_file():
-            raise _failed(package, unpacked, target.parent)
+            ["dpkg-deb", "--extract", packages[0], into], env={"LC_ALL": "C"}, check=False
+        )
+        if unpacked.returncode != 0:
+            raise _failed(package, unpacked, into.parent)
+
+
+def _download(apt: suites.Apt, package: str, version: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch.", dir=target.parent) as name:
+        root = Path(name) / "root"
+        extract(apt, package, version, root)
+        archive = root / f"usr/src/{package}.tar.xz"
+        if not archive.is_file():
+            raise InfrastructureError(
+                f"the package {package} {version} holds no {archive.name}",
+                hint="give a tarball from kernel.org: --source FILE",
+            )
         archive.rename(target)
 
 

@@ -19,6 +19,8 @@ from dynaccel.kbuild.kconfig import OFF
 if TYPE_CHECKING:
     from dynaccel.kbuild.kconfig import Config
 
+_ELF = b"\x7fELF"
+
 RECIPE = "recipe"
 """The file that names what the kernel was made from before any of it was unpacked."""
 
@@ -145,7 +147,9 @@ def copy_to(kernel: Kernel, directory: Path) -> None:
 
 
 def _copy_image(product: Product, target: Path) -> None:
-    if product.config["DEBUG_INFO"] == OFF:
+    with product.image.open("rb") as image:
+        stripped = product.config["DEBUG_INFO"] == OFF or image.read(len(_ELF)) != _ELF
+    if stripped:
         shutil.copy(product.image, target)
     else:
         process.run(["objcopy", "--strip-debug", product.image, target])

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynaccel.host import paths, tools
+from dynaccel.kbuild.compilers import Family
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dynaccel.core.arches import Arch
+    from dynaccel.kbuild.compilers import Compiler
 
 OBJECTS = ".dynaccel-build"
 """Where the objects go. Right below the tree Kbuild names sources ``../x.c``, so that neither the
@@ -46,13 +51,13 @@ class Make:
 
     Attributes:
         tree: The kernel tree; objects go to :data:`OBJECTS` below it.
-        arch: As ``uname -m`` says it.
-        compiler: The C compiler's command.
+        arch: The architecture.
+        compiler: The C compiler.
     """
 
     tree: Path
-    arch: str
-    compiler: str
+    arch: Arch
+    compiler: Compiler
 
     @property
     def objects(self) -> Path:
@@ -64,28 +69,49 @@ class Make:
         """Whether the compiler runs behind ccache."""
         return tools.find("ccache") is not None
 
-    def argv(self, *words: str) -> list[str]:
-        """Return the command line of a call with ``words`` (targets, options)."""
-        command = f"ccache {self.compiler}" if self.cached else self.compiler
+    def argv(self, *words: str, **variables: str) -> list[str]:
+        """Return the command line of a call with ``words`` (targets, options).
+
+        Args:
+            words: What make is given.
+            variables: Variables of its environment.
+        """
         return hermetic(
-            *self._words(f"CC={command}", *words),
+            *self._words(*words),
             **_REPRODUCIBLE,
             **self._ccache() if self.cached else {},
+            **self._llvm(),
+            **variables,
         )
 
-    def merge_config(self, fragment: Path) -> list[str]:
+    def allnoconfig(self, fragment: Path) -> list[str]:
         """Return the command line that makes a ``.config`` of a fragment, all else off."""
-        return hermetic(
-            "sh", "scripts/kconfig/merge_config.sh", "-n", "-O", OBJECTS, str(fragment),
-            **_REPRODUCIBLE, ARCH=self.arch,
-        )  # fmt: skip
+        return self.argv("allnoconfig", KCONFIG_ALLCONFIG=str(fragment))
 
     def reproduce(self, target: str) -> str:
         """Return a line for a person that makes ``target`` alone, with the commands in sight."""
-        return " ".join(self._words("V=1", target))
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self._llvm().items()]
+        return " ".join([*settings, *map(shlex.quote, self._words("V=1", target, cached=False))])
 
-    def _words(self, *words: str) -> tuple[str, ...]:
-        return ("make", "-C", str(self.tree), f"O={OBJECTS}", f"ARCH={self.arch}", *words)
+    def _words(self, *words: str, cached: bool | None = None) -> tuple[str, ...]:
+        cached = self.cached if cached is None else cached
+        command = "clang" if self.compiler.family is Family.CLANG else self.compiler.command
+        settings = [f"O={OBJECTS}", f"ARCH={self.arch.make}"]
+        if self.compiler.family is Family.CLANG:
+            settings.append("LLVM=1")
+        elif not self.arch.native:
+            settings.append(f"CROSS_COMPILE={self.arch.triplet}-")
+        host = self.compiler.host_command(self.arch)
+        if host is not None:
+            settings.append(f"HOSTCC={host}")
+        settings.append(f"CC=ccache {command}" if cached else f"CC={command}")
+        return ("make", "-C", str(self.tree), *settings, *words)
+
+    def _llvm(self) -> dict[str, str]:
+        """Return the variables that put LLVM's programs before others of the same names."""
+        if self.compiler.directory is None:
+            return {}
+        return {"PATH": f"{self.compiler.directory}{os.pathsep}{os.environ['PATH']}"}
 
     def _ccache(self) -> dict[str, str]:
         return {

@@ -143,6 +143,17 @@ def opened(source: Source, *, patched: bool, reporter: Reporter) -> Iterator[Wor
         yield workspace
 
 
+def require_tree(workspace: Workspace, source: Source, *, reporter: Reporter) -> None:
+    """See that a tree is in the work directory, patched or not; unpack ``source`` if none is.
+
+    Raises:
+        DynaccelError: What unpacking raises.
+    """
+    state = workspace.load()
+    if state is None or state.patching or not workspace.tree.is_dir():
+        _unpack(workspace, source, reporter)
+
+
 def prepare_tree(
     workspace: Workspace, source: Source, patcher: Patcher | None, *, reporter: Reporter
 ) -> bytes:
