@@ -8,23 +8,25 @@ import json
 import platform
 import shutil
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from dynaccel import patch
 from dynaccel.cli.terminal import TerminalReporter
+from dynaccel.core import arches
 from dynaccel.core.errors import DynaccelError, MissingError
 from dynaccel.host import kernels, paths, process, tools
 from dynaccel.kbuild import configure, space, toolchain
 from dynaccel.vm import accelerator, local
 from dynaccel.vm.guest_image import guest_image
-from dynaccel.vm.machine import QEMU
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
 
 NEEDED_BYTES = space.UNPACKED_BYTES + space.OBJECTS_BYTES
@@ -88,6 +90,11 @@ def examine(reporter: Reporter) -> list[Finding]:
         "kernels": _kernels,
         "KVM": _kvm,
         "this machine": _this_machine,
+        **{
+            f"guests of {arch.debian}": partial(_foreign, arch)
+            for arch in arches.ARCHES
+            if not arch.native
+        },
     }
     return [_guarded(subject, check, reporter) for subject, check in checks.items()]
 
@@ -107,16 +114,18 @@ def _first_line(*argv: str) -> str:
 
 def _qemu(reporter: Reporter) -> Finding:
     del reporter
-    tools.require(QEMU)
+    qemu = arches.native().board.qemu
+    tools.require(qemu)
     tools.require("qemu-img")
-    return Finding(subject="QEMU", state=State.OK, detail=_first_line(QEMU, "--version"))
+    return Finding(subject="QEMU", state=State.OK, detail=_first_line(qemu, "--version"))
 
 
 def _build_tools(reporter: Reporter) -> Finding:
     del reporter
-    config = configure.requested_config(configure.X86_64, (), accelerated=True)
-    toolchain.require_tools(config.ever(), programs=patch.programs(hwtime=True))
-    compiler = toolchain.choose_compiler()
+    arch = arches.native()
+    config = configure.requested_config(arch, (), accelerated=True)
+    toolchain.require_tools(config.ever(), arch=arch, programs=patch.programs(hwtime=True))
+    compiler = toolchain.default_compiler(arch)
     return Finding(subject="build tools", state=State.OK, detail=compiler.version)
 
 
@@ -133,7 +142,7 @@ def _ccache(reporter: Reporter) -> Finding:
 
 
 def _agent(reporter: Reporter) -> Finding:
-    image = guest_image(arch=platform.machine(), reporter=reporter)
+    image = guest_image(arch=arches.native(), reporter=reporter)
     size = space.format_size(image.stat().st_size)
     return Finding(subject="guest's agent", state=State.OK, detail=f"built ({size})")
 
@@ -173,8 +182,9 @@ def _kvm(reporter: Reporter) -> Finding:
             detail="not known before a kernel is built to boot with it",
             hint="dynaccel kernel build",
         )
-    initramfs = guest_image(arch=platform.machine(), reporter=reporter)
-    proof = accelerator.prove_kvm(kernel=image, initramfs=initramfs, reporter=reporter)
+    arch = arches.native()
+    initramfs = guest_image(arch=arch, reporter=reporter)
+    proof = accelerator.prove_kvm(arch=arch, kernel=image, initramfs=initramfs, reporter=reporter)
     if proof.works:
         return Finding(subject="KVM", state=State.OK, detail="a guest booted with it")
     return Finding(
@@ -200,6 +210,22 @@ def _this_machine(reporter: Reporter) -> Finding:
         detail = f"runs {platform.release()}, whose time flows as usual; guests are not affected"
         return Finding(subject="this machine", state=State.OK, detail=detail)
     return Finding(subject="this machine", state=State.OK, detail=f"accelerated, ratio {ratio}")
+
+
+def _foreign(arch: Arch, reporter: Reporter) -> Finding:
+    """Say whether guests of another architecture can be built and run; few users want them."""
+    del reporter
+    subject = f"guests of {arch.debian}"
+    packages = {arch.board.qemu: (arch.board.package,), arch.compiler: arch.compiler_packages}
+    missing = [program for program in packages if tools.find(program) is None]
+    if missing:
+        return Finding(
+            subject=subject,
+            state=State.LIMITED,
+            detail=f"not possible: {' and '.join(missing)} not there",
+            hint=tools.install_command(*(name for each in missing for name in packages[each])),
+        )
+    return Finding(subject=subject, state=State.OK, detail="emulated; compiler and QEMU are there")
 
 
 def _show(findings: list[Finding]) -> None:
