@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dynaccel.cli.run import parsed
 from dynaccel.cli.terminal import TerminalReporter
+from dynaccel.core import arches
 
 if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
     from dynaccel.core.kernels import Kernel, KernelManifest
     from dynaccel.kbuild import Patcher
@@ -59,7 +62,20 @@ def kernel() -> None:
     metavar="REF",
     default="debian:6.1",
     show_default=True,
-    help="A package (debian:6.1), a tarball, or a kernel tree, which stays as it is.",
+    help="A package of Debian (debian:6.1), a tarball, a source package (.src.rpm, .dsc), or a"
+    " kernel tree, which stays as it is.",
+)
+@click.option(
+    "--arch",
+    metavar="ARCH",
+    callback=parsed(arches.parse),
+    help="What the kernel is for (amd64, arm64).  [default: this machine]",
+)
+@click.option(
+    "--compiler",
+    metavar="NAME",
+    help="gcc-10, clang-14, or the path of one.  [default: one that fits the source; fetched from"
+    " Debian when this machine has none]",
 )
 @click.option(
     "--output",
@@ -95,6 +111,8 @@ def kernel() -> None:
 def build(
     *,
     source: str,
+    arch: Arch | None,
+    compiler: str | None,
     output: Path | None,
     fragments: tuple[Path, ...],
     jobs: int | None,
@@ -115,7 +133,13 @@ def build(
     if no_patch and no_hwtime:
         raise click.UsageError("--no-patch leaves all drivers alone: --no-hwtime has no meaning")
     request = kbuild.BuildRequest(
-        source=source, fragments=fragments, jobs=jobs, force=force, output=output
+        source=source,
+        arch=arch,
+        compiler=compiler,
+        fragments=fragments,
+        jobs=jobs,
+        force=force,
+        output=output,
     )
     with TerminalReporter.current() as reporter:
         try:
