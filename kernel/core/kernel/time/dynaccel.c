@@ -115,7 +115,7 @@ static void dynaccel_publish_ratio(u32 ratio)
 	WRITE_ONCE(dynaccel_speedup_ratio, ratio);
 	dynaccel_rescale_sched_clock(ratio);
 	dynaccel_rescale_hwtime(ratio);
-	rcu_cpu_stall_reset();
+	rcu_stall_rescale();
 }
 
 /**

@@ -52,4 +52,15 @@ static inline bool dynaccel_tick_stopped(const struct tick_sched *ts)
 #define dynaccel_rescale_servers(from, to)	do { } while (0)
 #endif
 
+/*
+ * Until 5.15 rcu_cpu_stall_reset() puts the limit of a grace period off for ever,
+ * and the hook watchdog-rcu lets it begin anew (see a80be428fbc1 in Linux).
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 10, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0) && !defined(CONFIG_TINY_RCU)
+void rcu_stall_rescale(void);
+#else
+#define rcu_stall_rescale		rcu_cpu_stall_reset
+#endif
+
 #endif /* _KERNEL_TIME_DYNACCEL_COMPAT_INTERNAL_H */
