@@ -8,6 +8,7 @@
 #include <linux/dynaccel.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
+#include <linux/sched/clock.h>
 
 struct clocksource;
 struct timer_list;
@@ -101,6 +102,19 @@ static __always_inline u64 dynaccel_sched_real(const struct dynaccel_sched_map *
 	return map->real + div_s64((s64)(now - map->virtual), map->ratio);
 }
 
+/**
+ * dynaccel_boot_clock - how long the machine has been up as timekeeping begins
+ *
+ * Where the scheduler's clock is the generic one, local_clock() stands still until
+ * later, and does not show yet what accel_uptime= has set.
+ *
+ * Return: nanoseconds.
+ */
+static inline u64 dynaccel_boot_clock(void)
+{
+	return local_clock() ?: sched_clock();
+}
+
 /* dynaccel_sched.c, for dynaccel.c */
 void dynaccel_rescale_sched_clock(u32 ratio);
 
@@ -127,6 +141,11 @@ struct clocksource *dynaccel_clocksource(struct clocksource *base);
 struct clocksource *dynaccel_clocksource_base(struct clocksource *cs);
 struct clocksource *dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ratio);
 #else
+static inline u64 dynaccel_boot_clock(void)
+{
+	return local_clock();
+}
+
 static inline bool dynaccel_timer_early(const struct timer_list *timer)
 {
 	return false;
