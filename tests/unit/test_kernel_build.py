@@ -99,6 +99,24 @@ def test_make_is_called_reproducibly_and_out_of_the_callers_environment(
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("KBUILD_CFLAGS   += -Werror", True),
+        ("KBUILD_CFLAGS-$(CONFIG_WERROR) += -Werror", False),
+        ("KBUILD_CFLAGS   += -Werror=date-time", False),
+    ],
+)
+def test_warnings_do_not_end_a_build_whose_makefile_says_so_unasked(
+    machine: Machine, request_: BuildRequest, tmp_path: Path, line: str, kept: bool
+) -> None:
+    tree = make_tree(tmp_path / "vendor")
+    with (tree / "Makefile").open("a") as makefile:
+        makefile.write(f"{line}\n")
+    build(replace(request_, source=str(tree)), patcher=patcher(), reporter=QUIET)
+    assert (" KCFLAGS=-Wno-error " in machine.read("calls")[-1]) is kept
+
+
 def test_without_ccache_it_builds_all_the_same(
     machine: Machine, request_: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ OBJECTS = ".dynaccel-build"
 objects nor ccache's hashes depend on where the tree lies."""
 
 CCACHE_MAX_SIZE = "4G"
+
+_WARNINGS_END_IT = re.compile(r"^KBUILD_CFLAGS\s*\+=\s*-Werror\s*$", re.MULTILINE)
+"""A vendor's Makefile may say so whatever the configuration: the vendor's compiler finds nothing to
+warn of, but another one does."""
 
 _KEPT = ("PATH", "HOME", "TMPDIR")
 _REPRODUCIBLE = {
@@ -105,7 +110,17 @@ class Make:
         if host is not None:
             settings.append(f"HOSTCC={host}")
         settings.append(f"CC=ccache {command}" if cached else f"CC={command}")
+        if self._ends_at_warnings():
+            settings.append("KCFLAGS=-Wno-error")
         return ("make", "-C", str(self.tree), *settings, *words)
+
+    def _ends_at_warnings(self) -> bool:
+        """Return whether the tree's Makefile takes each warning for an error, unasked."""
+        try:
+            makefile = (self.tree / "Makefile").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return _WARNINGS_END_IT.search(makefile) is not None
 
     def _llvm(self) -> dict[str, str]:
         """Return the variables that put LLVM's programs before others of the same names."""
