@@ -55,7 +55,8 @@ class Merge:
 
     Attributes:
         content: The file with all changes; None when one has no place.
-        places: The changes that were placed with other lines around them.
+        places: The changes that were placed with other lines around them; all where each hunk is
+            there to the letter, but not where git looks for it, such as at the file's end.
         ambiguous: By the number of a hunk, the lines (from 1) at which a change of it would fit.
     """
 
@@ -108,6 +109,7 @@ def merge(diff: FileDiff, content: bytes, *, reverse: bool = False) -> Merge:
     text = _Text(lines, by_function=diff.path.endswith(_C_LIKE))
     placed: list[tuple[int, _Change]] = []
     places: list[Place] = []
+    whole: list[Place] = []
     ambiguous: list[tuple[int, tuple[int, ...]]] = []
     fits = True
     for number, hunk in enumerate(hunks, start=1):
@@ -120,11 +122,11 @@ def merge(diff: FileDiff, content: bytes, *, reverse: bool = False) -> Merge:
                 fits = False
                 continue
             placed.append((found[0], change))
-            if not exact:
-                places.append(Place(hunk=number, line=found[0] + 1, context=context))
+            place = Place(hunk=number, line=found[0] + 1, context=context)
+            (whole if exact else places).append(place)
     if not fits or not _in_order(placed):
         return Merge(content=None, ambiguous=tuple(ambiguous))
-    return Merge(content=_replaced(lines, placed), places=tuple(places))
+    return Merge(content=_replaced(lines, placed), places=tuple(places or whole))
 
 
 class _Text:
@@ -137,7 +139,7 @@ class _Text:
         head: str | None = None
         for line in lines:
             self._heads.append(head)
-            head = line if _is_head(line) else head
+            head = line if is_head(line) else head
         self._heads.append(head)
 
     def has(self, wanted: Sequence[str]) -> bool:
@@ -207,7 +209,7 @@ def _changes(hunk: Hunk) -> list[_Change]:
                     head=head,
                 )
             )
-        head = next(filter(_is_head, reversed(old)), head)
+        head = next(filter(is_head, reversed(old)), head)
     return changes
 
 
@@ -216,7 +218,8 @@ def _ends_abruptly(hunk: Hunk) -> bool:
     return any(line.startswith("\\") for line in hunk.lines)
 
 
-def _is_head(line: str) -> bool:
+def is_head(line: str) -> bool:
+    """Say whether git takes a line of C for the first one of a function."""
     return bool(_HEAD.match(line)) and not _LABEL.match(line)
 
 
