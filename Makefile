@@ -2,6 +2,7 @@
 #
 # make demo   everything from nothing to a running demonstration
 # make test   everything from nothing to all tests, as the CI runs them
+# make matrix every kernel of kernel/matrix.toml, built and verified (hours; MATRIX="--row 6.12")
 #
 # Both install what they need (Debian packages by name, a virtual environment
 # with locked dependencies) and build a kernel once; a second run is quick.
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ \#]*\).*/\1/p' packages.txt)
 
-.PHONY: demo test check unit setup packages kernel bench selftests cost clean
+.PHONY: demo test check unit setup packages kernel bench matrix selftests cost clean
 
 demo: setup kernel
 	@$(BIN)/python demo/demo.py
@@ -43,6 +44,11 @@ kernel: setup
 
 bench: setup kernel
 	$(BIN)/python benchmarks/bench.py
+
+# What is built and measured already is not done again; Ctrl-C loses nothing.
+matrix: setup
+	@mkdir -p build
+	$(BIN)/dynaccel kernel matrix --output build/matrix.md $(MATRIX)
 
 # The kernel's own tests of time (an hour), and what the patch costs at ratio 1 (minutes).
 selftests cost: setup kernel

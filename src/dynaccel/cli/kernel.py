@@ -29,6 +29,8 @@ HWTIME = "hwtime"
 _LATER = {
     "patch": "dynaccel.cli.kernel_patch:patch",
     "hooks": "dynaccel.cli.kernel_hooks:hooks",
+    "port": "dynaccel.cli.kernel_port:port",
+    "matrix": "dynaccel.cli.kernel_matrix:matrix_command",
 }
 """Sub-commands that are imported when they are called, and where they are."""
 
@@ -143,7 +145,7 @@ def build(
     )
     with TerminalReporter.current() as reporter:
         try:
-            patcher = None if no_patch else _patcher(without, reporter, hwtime=not no_hwtime)
+            patcher = None if no_patch else make_patcher(without, reporter, hwtime=not no_hwtime)
             built = kbuild.build(request, patcher=patcher, reporter=reporter)
         except (KeyboardInterrupt, SystemExit):
             reporter.info("interrupted; the same command goes on where it was")
@@ -197,7 +199,7 @@ def clean() -> None:
     click.echo(f"{kbuild.format_size(freed)} freed")
 
 
-def _patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> Patcher:
+def make_patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> Patcher:
     """Return the patch stage in the form in which the build stage takes it."""
     from dynaccel import patch  # noqa: PLC0415
     from dynaccel.core.artifacts import content_hash, files_under  # noqa: PLC0415
@@ -207,7 +209,7 @@ def _patcher(without: tuple[str, ...], reporter: Reporter, *, hwtime: bool) -> P
     ours = [
         (name, content)
         for name, content in files_under(paths.data_dir("kernel"))
-        if not name.startswith("configs/")
+        if not name.startswith("configs/") and name != "matrix.toml"
     ]
     code = [
         (f"code/{name}", content)
@@ -245,6 +247,8 @@ def _as_json(found: Kernel, size: int) -> dict[str, object]:
 def _accelerated(facts: KernelManifest) -> str:
     if facts.without:
         return f"without {', '.join(facts.without)}"
+    if facts.aside:
+        return "yes, by its id"
     return "yes" if facts.accelerated else "no"
 
 

@@ -25,6 +25,7 @@ class KernelManifest:
         image: Name of the file to boot.
         without: Names of the hooks that were left out of it, to see what breaks; ``hwtime`` when
             its drivers wait in virtual time.
+        aside: Whether it was built for a comparison, so that it is meant by its id alone.
     """
 
     id: str
@@ -37,6 +38,7 @@ class KernelManifest:
     build_seconds: float
     image: str = "vmlinux"
     without: tuple[str, ...] = ()
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

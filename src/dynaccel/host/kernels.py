@@ -87,7 +87,7 @@ def resolve(reference: str | None, *, arch: Arch | None = None) -> Kernel:
     Args:
         reference: Start of an id, start of a release (``6.1``; the newest such), a directory that
             ``kernel build`` wrote, or an image file; None for the newest accelerated one. One with
-            hooks left out is meant by its id or directory alone.
+            hooks left out, or built for a comparison, is meant by its id or directory alone.
         arch: What it is for. When None, one that is not named by its id or place is for this
             machine, or, by its release, for another where there is none for this one.
 
@@ -108,7 +108,7 @@ def _find(reference: str | None, arch: Arch | None) -> Kernel:
     if reference is not None and ("/" in reference or Path(reference).exists()):
         return _from_path(Path(reference))
     kernels = installed()
-    whole = [kernel for kernel in kernels if not kernel.manifest.without]
+    whole = [kernel for kernel in kernels if not (kernel.manifest.without or kernel.manifest.aside)]
     wanted = arch or arches.native()
     if reference is None:
         for kernel in whole:

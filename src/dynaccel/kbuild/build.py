@@ -42,6 +42,7 @@ class BuildRequest:
         output: A directory that gets a copy of the result.
         arch: What the kernel is for; None: this machine.
         compiler: ``gcc-10``, ``clang-14`` or a path; None: one that fits the tree.
+        aside: For a comparison: the kernel is used when it is named by its id alone.
     """
 
     source: str = sources.DEFAULT
@@ -51,6 +52,7 @@ class BuildRequest:
     output: Path | None = None
     arch: Arch | None = None
     compiler: str | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,8 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
                 kernel = (None if request.force else _built(job, reporter)) or _make(
                     job, at, reporter
                 )
+        if kernel.manifest.aside and not request.aside:
+            kernel = filing.promote(kernel)
         if request.output is not None:
             filing.copy_to(kernel, request.output)
             reporter.info(f"copied to {request.output}")
@@ -170,6 +174,7 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
             compiler=compiler.version,
             build_seconds=time.monotonic() - started,
             without=job.patcher.without if job.patcher else (),
+            aside=job.request.aside,
         ),
         replace=job.request.force,
     )

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynaccel.core.artifacts import staged_directory
+from dynaccel.core.artifacts import staged_directory, write_atomic
 from dynaccel.core.errors import InfrastructureError, UserError
 from dynaccel.core.kernels import MANIFEST, Kernel, KernelManifest
 from dynaccel.host import kernels, process
@@ -42,6 +42,7 @@ class Product:
         compiler: First line of the compiler's ``--version``.
         build_seconds: Real time that the build took.
         without: Names of the hooks that were left out.
+        aside: Whether it is meant by its id alone.
     """
 
     kernel_id: str
@@ -56,6 +57,7 @@ class Product:
     compiler: str
     build_seconds: float
     without: tuple[str, ...] = ()
+    aside: bool = False
 
 
 def find_by_recipe(recipe: str) -> Kernel | None:
@@ -95,6 +97,7 @@ def file_kernel(product: Product, *, replace: bool) -> Kernel:
         build_seconds=round(product.build_seconds, 1),
         image=product.image.name,
         without=product.without,
+        aside=product.aside,
     )
     final = kernels.store_dir() / product.kernel_id[:12]
     with staged_directory(final) as staging:
@@ -108,6 +111,18 @@ def file_kernel(product: Product, *, replace: bool) -> Kernel:
         if replace or find_by_id(product.kernel_id) is None:
             _make_way(final)
     return kernels.load(final)
+
+
+def promote(kernel: Kernel) -> Kernel:
+    """Let a kernel that was built for a comparison be one like all others, the newest of them.
+
+    Raises:
+        InfrastructureError: Its manifest cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = replace(kernel.manifest, aside=False, created=now)
+    write_atomic(kernel.directory / MANIFEST, kernels.dump(manifest))
+    return kernels.load(kernel.directory)
 
 
 def check_output(directory: Path) -> None:
