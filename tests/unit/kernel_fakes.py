@@ -41,7 +41,7 @@ source "arch/$(SRCARCH)/Kconfig"
 _MAKE = """\
 #!/bin/sh
 here=$(dirname "$0")
-echo "$* [MAKEFLAGS=$MAKEFLAGS] [USER=$KBUILD_BUILD_USER]" >>"$here/calls"
+echo "$* [MAKEFLAGS=$MAKEFLAGS] [USER=$KBUILD_BUILD_USER] [WERROR=$WERROR]" >>"$here/calls"
 for word; do
     case $word in
     O=*) objects=${word#O=} ;;

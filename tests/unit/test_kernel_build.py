@@ -95,7 +95,7 @@ def test_make_is_called_reproducibly_and_out_of_the_callers_environment(
     tree = work(machine) / "linux"
     assert call == (
         f"-C {tree} O=.dynaccel-build ARCH=x86_64 CC=ccache gcc -j2 vmlinux"
-        " [MAKEFLAGS=] [USER=dynaccel]"
+        " [MAKEFLAGS=] [USER=dynaccel] [WERROR=0]"
     )
 
 
