@@ -116,6 +116,7 @@ void hwtime_usleep_range_state(unsigned long min, unsigned long max,
 			       unsigned int state);
 void hwtime_usleep_range(unsigned long min, unsigned long max);
 void hwtime_usleep_idle_range(unsigned long min, unsigned long max);
+#define hwtime_usleep_range_idle		hwtime_usleep_idle_range
 #define hwtime_schedule_timeout(timeout)				\
 	__hwtime_wait(schedule_timeout(dynaccel_hwtime_tag(timeout)))
 #define hwtime_schedule_timeout_interruptible(timeout)			\
@@ -192,6 +193,10 @@ void hwtime_usleep_idle_range(unsigned long min, unsigned long max);
 	down_timeout(sem, dynaccel_hwtime_tag(timeout))
 #define hwtime_wait_on_bit_timeout(word, bit, mode, timeout)		\
 	dynaccel_hwtime_wait_on_bit(word, bit, mode, timeout)
+
+#define hwtime_rcuwait_wait_event_timeout(w, condition, state, timeout)	\
+	__hwtime_wait(rcuwait_wait_event_timeout(w, condition, state,	\
+					 dynaccel_hwtime_tag(timeout)))
 
 /* Timers whose ->expires is a number of hwtime_jiffies */
 #define hwtime_timer_setup(timer, callback, flags)			\
@@ -271,6 +276,7 @@ void hwtime_usleep_idle_range(unsigned long min, unsigned long max);
 #define hwtime_usleep_range_state		usleep_range_state
 #define hwtime_usleep_range			usleep_range
 #define hwtime_usleep_idle_range		usleep_idle_range
+#define hwtime_usleep_range_idle		usleep_range_idle
 #define hwtime_schedule_timeout			schedule_timeout
 #define hwtime_schedule_timeout_interruptible	schedule_timeout_interruptible
 #define hwtime_schedule_timeout_killable	schedule_timeout_killable
@@ -303,6 +309,7 @@ void hwtime_usleep_idle_range(unsigned long min, unsigned long max);
 	wait_for_completion_killable_timeout
 #define hwtime_down_timeout			down_timeout
 #define hwtime_wait_on_bit_timeout		wait_on_bit_timeout
+#define hwtime_rcuwait_wait_event_timeout	rcuwait_wait_event_timeout
 #define hwtime_timer_setup			timer_setup
 #define hwtime_timer_setup_on_stack		timer_setup_on_stack
 #define HWTIME_DEFINE_TIMER			DEFINE_TIMER
