@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,6 +200,15 @@ def test_failures_are_told_in_words_but_not_all_of_them(table: Path, work: FakeW
     assert said[0] == "waits: wait 1 at 100: late"
     assert said[NOTES_MAX:] == ["and 2 more checks that fail"]
     assert f"1/{NOTES_MAX + 3}" in report.as_text([one])
+
+
+def test_the_worst_is_what_fails_else_what_is_the_kernels_own() -> None:
+    host = replace(check(1, error=-0.7), note="the host kept the CPU for itself 80% of the time")
+    small, large = check(2, error=0.001), check(3, error=-0.004)
+    failing = check(4, ok=False, error=0.002)
+    assert Measured.of([host, small, large]).worst.startswith("-0.4000% (waits: wait 3")
+    assert Measured.of([host, small, large, failing]).worst.startswith("+0.2000% (waits: wait 4")
+    assert Measured.of([check(5)]).worst == ""
 
 
 def test_mistakes_of_a_table_come_at_once(table: Path) -> None:
