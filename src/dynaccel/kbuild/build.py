@@ -116,7 +116,9 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
         )
         kernel = None if request.force else _built(job, reporter)
         if kernel is None:
-            with workspace.opened(job.source, patched=patcher is not None, reporter=reporter) as at:
+            with workspace.opened(
+                job.source, arch=job.arch, patched=patcher is not None, reporter=reporter
+            ) as at:
                 # Another process may have built it while this one waited for the lock.
                 kernel = (None if request.force else _built(job, reporter)) or _make(
                     job, at, reporter

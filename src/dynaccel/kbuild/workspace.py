@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
     from dynaccel.kbuild.source import Source
 
@@ -130,9 +131,13 @@ def work_dir() -> Path:
 
 
 @contextmanager
-def opened(source: Source, *, patched: bool, reporter: Reporter) -> Iterator[Workspace]:
-    """Hold the work directory of a source for the length of the block; wait for another's build."""
-    name = f"{source.identity[:16]}-{'patched' if patched else 'plain'}"
+def opened(source: Source, *, arch: Arch, patched: bool, reporter: Reporter) -> Iterator[Workspace]:
+    """Hold the work directory of a source for the length of the block; wait for another's build.
+
+    Objects for one architecture are of no use to another, so each has a directory of its own.
+    """
+    words = [source.identity[:16], "patched" if patched else "plain"]
+    name = "-".join(words if arch.native else [*words, arch.debian])
 
     def on_wait(holder: str) -> None:
         reporter.info(f"{holder} builds from the same source; waiting until it is done")
