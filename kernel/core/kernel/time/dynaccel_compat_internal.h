@@ -56,8 +56,7 @@ static inline bool dynaccel_tick_stopped(const struct tick_sched *ts)
  * Until 5.15 rcu_cpu_stall_reset() puts the limit of a grace period off for ever,
  * and the hook watchdog-rcu lets it begin anew (see a80be428fbc1 in Linux).
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 10, 0) && \
-	LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0) && !defined(CONFIG_TINY_RCU)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0) && !defined(CONFIG_TINY_RCU)
 void rcu_stall_rescale(void);
 #else
 #define rcu_stall_rescale		rcu_cpu_stall_reset
