@@ -42,6 +42,7 @@ _MAKE = """\
 #!/bin/sh
 here=$(dirname "$0")
 echo "$* [MAKEFLAGS=$MAKEFLAGS] [USER=$KBUILD_BUILD_USER] [WERROR=$WERROR]" >>"$here/calls"
+echo "$PATH" >>"$here/paths"
 for word; do
     case $word in
     O=*) objects=${word#O=} ;;
@@ -97,12 +98,27 @@ for object in STEPS; do
     echo "$object" >"$object"
     : >"$(dirname "$object")/.$(basename "$object").cmd"
 done
-echo "  LD      vmlinux"
+echo "  LD      $target"
 cat STEPS >vmlinux
+for image in arch/x86/boot/bzImage arch/arm64/boot/Image; do
+    [ "${image##*/}" = "$target" ] || continue
+    mkdir -p "$(dirname $image)"
+    cp vmlinux $image
+done
 mkdir -p include/config
 echo 6.1.7-dynaccel >include/config/kernel.release
 """.replace("STEPS", " ".join(STEPS))
-_GCC = "#!/bin/sh\necho 'gcc (Fake 1.0) 12.2.0'\n"
+_COMPILER = """\
+#!/bin/sh
+echo 'BANNER'
+for word; do [ "$before" = -o ] && echo object >"$word"; before=$word; done
+exit 0
+"""
+
+
+def fake_compiler(banner: str) -> str:
+    """Return a compiler that says ``banner`` of itself and compiles everything."""
+    return _COMPILER.replace("BANNER", banner)
 
 
 class Recorder:
@@ -165,10 +181,12 @@ class Machine:
         for name in ("stdio.h", "gelf.h"):
             (headers / name).touch()
         monkeypatch.setattr("dynaccel.kbuild.toolchain.INCLUDE_DIRS", (headers,))
+        # This machine's own compilers are none of the tests' business.
+        monkeypatch.setattr("dynaccel.kbuild.compilers.LLVM_ROOTS", ())
         self.headers = headers
         write_program(self.bin / "make", _MAKE)
         for name in ("gcc", "ld", "flex", "bison", "bc", "perl", "ccache", "spatch"):
-            write_program(self.bin / name, _GCC)
+            write_program(self.bin / name, fake_compiler("gcc (Fake 1.0) 12.2.0"))
         self.set_mode("ok")
 
     def set_mode(self, mode: str) -> None:

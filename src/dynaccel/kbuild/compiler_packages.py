@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import staged_directory
 from dynaccel.core.errors import InfrastructureError
-from dynaccel.host import suites
+from dynaccel.host import suites, tools
 from dynaccel.kbuild import compilers, debian
 from dynaccel.kbuild.compilers import Family
 from dynaccel.kbuild.source import downloads_dir
@@ -108,8 +108,19 @@ def fetch(wanted: Packaged, *, reporter: Reporter) -> Compiler | None:
             for package, version in sorted(versions.items()):
                 reporter.info(f"fetching {package} {version}")
                 debian.extract(apt, package, version, staging)
+            _lend_assembler(wanted.arch, staging)
             _probe(wanted, staging).try_out()
     return _probe(wanted, wanted.root)
+
+
+def _lend_assembler(arch: Arch, root: Path) -> None:
+    """Let a cross compiler find the machine's assembler where it looks for one: beside itself."""
+    if arch.native:
+        return
+    beside = root / f"usr/{arch.triplet}/bin"
+    beside.mkdir(parents=True, exist_ok=True)
+    for program in ("as", "ld"):
+        (beside / program).symlink_to(tools.require(f"{arch.triplet}-{program}"))
 
 
 def _probe(wanted: Packaged, root: Path) -> Compiler:

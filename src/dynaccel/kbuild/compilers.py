@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,8 +97,11 @@ class Compiler:
         return f"{self.family.value} {self.number}"
 
     def host_command(self, arch: Arch) -> str | None:
-        """Return what compiles the build's own programs, where ``gcc`` is not to be taken."""
-        if self.family is Family.GCC and arch.native and tools.find("gcc") is None:
+        """Return what compiles the build's own programs; None: the machine's ``gcc``.
+
+        What is too new for the kernel's code is so for its programs, too.
+        """
+        if self.family is Family.GCC and arch.native and self.command != "gcc":
             return self.command
         return None
 
@@ -123,11 +127,14 @@ class Compiler:
         Raises:
             InfrastructureError: It does not compile; the detail has what the compiler said.
         """
-        done = process.run(
-            [self.command, "-x", "c", "-O2", "-c", "-o", "/dev/null", "-"],
-            stdin=_PROGRAM.encode(), env={"LC_ALL": "C"}, check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
+        with tempfile.TemporaryDirectory(prefix="dynaccel-compiler.") as name:
+            made = Path(name) / "made.o"
+            done = process.run(
+                [self.command, "-x", "c", "-O2", "-c", "-o", made, "-"],
+                stdin=_PROGRAM.encode(), env={"LC_ALL": "C"}, check=False,
+            )  # fmt: skip
+            works = done.returncode == 0 and made.is_file()
+        if not works:
             raise InfrastructureError(
                 f"the compiler {self.command} does not work on this machine",
                 detail=process.tail(done.stderr),
