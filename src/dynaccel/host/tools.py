@@ -16,18 +16,23 @@ if TYPE_CHECKING:
 PACKAGES = {
     "bc": "bc",
     "bison": "bison",
+    "bzip2": "bzip2",
     "ccache": "ccache",
     "cpio": "cpio",
+    "dpkg-source": "dpkg-dev",
     "flex": "flex",
     "gcc": "gcc",
     "git": "git",
+    "gzip": "gzip",
     "ld": "binutils",
     "make": "make",
     "perl": "perl",
     "qemu-img": "qemu-utils",
+    "rpmbuild": "rpm",
     "spatch": "coccinelle",
     "tar": "tar",
     "xz": "xz-utils",
+    "zstd": "zstd",
     **{arch.board.qemu: arch.board.package for arch in arches.ARCHES},
 }
 

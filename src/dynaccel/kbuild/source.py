@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from dynaccel.core.artifacts import staged_directory
 from dynaccel.core.errors import UserError
 from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths, process, tools
-from dynaccel.kbuild import debian, space, trees
+from dynaccel.kbuild import debian, source_packages, space, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from dynaccel.core.events import Reporter
 
 DEFAULT = "debian:6.1"
+
+_DECOMPRESSORS = {
+    b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd",
+}  # fmt: skip
+"""What compressed files begin with, and the programs that tar calls for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +35,8 @@ class Source:
     Attributes:
         label: As a user names it.
         identity: Hash (hex) of its content.
-        path: A tarball, or the top directory of a tree.
-        files: The files of the tree that count, relative to it; empty for a tarball.
+        path: A tarball, a source package, or the top directory of a tree.
+        files: The files of the tree that count, relative to it; empty for others.
     """
 
     label: str
@@ -56,7 +62,7 @@ def resolve(reference: str, *, reporter: Reporter) -> Source:
     """Return the source that a user means.
 
     Args:
-        reference: ``debian:6.1``, a tarball, or a kernel tree.
+        reference: ``debian:6.1``, a tarball, a source package, or a kernel tree.
         reporter: Hears of a download.
 
     Raises:
@@ -78,7 +84,8 @@ def resolve(reference: str, *, reporter: Reporter) -> Source:
         return _archive(str(path.resolve()), path.resolve())
     raise UserError(
         f"there is no kernel source {reference!r}",
-        hint=f"give {DEFAULT}, a tarball, or the top directory of a kernel tree",
+        hint=f"give {DEFAULT}, a tarball, a source package (.src.rpm, .dsc), or the top directory"
+        " of a kernel tree",
     )
 
 
@@ -86,7 +93,8 @@ def unpack(source: Source, into: Path, *, reporter: Reporter) -> None:
     """Make a pristine tree of ``source`` at ``into``, whole or not at all; the source stays as is.
 
     Raises:
-        UserError: The tarball cannot be read, or holds no kernel source.
+        UserError: The tarball or package cannot be read, or holds no kernel source.
+        MissingError: A program that unpacks it is not on PATH.
         InfrastructureError: The disk is full.
     """
     space.require(paths.cache_dir(), space.UNPACKED_BYTES)
@@ -96,7 +104,11 @@ def unpack(source: Source, into: Path, *, reporter: Reporter) -> None:
             trees.copy_files(source.path, source.files, staging)
         else:
             reporter.info(f"unpacking {source.path}")
-            _extract(source.path, staging)
+            kind = source_packages.kind_of(source.path)
+            if kind is None:
+                _extract(source.path, staging)
+            else:
+                _extract_package(source.path, kind, staging)
         try:
             KernelVersion.of_tree(staging)
         except UserError as error:
@@ -117,8 +129,17 @@ def _archive(label: str, path: Path) -> Source:
     return Source(label=label, identity=identity, path=path)
 
 
+def _extract_package(package: Path, kind: source_packages.Kind, into: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=".package.", dir=into.parent) as name:
+        tree = source_packages.unpack(package, kind, Path(name))
+        for entry in list(tree.iterdir()):
+            entry.rename(into / entry.name)
+    trees.clean(into)
+
+
 def _extract(archive: Path, into: Path) -> None:
     tools.require("tar")
+    _require_decompressor(archive)
     done = process.run(
         ["tar", "--extract", "--no-same-owner", f"--file={archive}", f"--directory={into}"],
         env={"LC_ALL": "C", "TAR_OPTIONS": ""}, check=False,
@@ -133,6 +154,15 @@ def _extract(archive: Path, into: Path) -> None:
             hint=f"see what tar says: tar -tf {archive}",
         )
     _lift_single_directory(into)
+
+
+def _require_decompressor(archive: Path) -> None:
+    """Check that the program is there that tar calls for a compressed archive."""
+    with archive.open("rb") as stream:
+        start = stream.read(max(map(len, _DECOMPRESSORS)))
+    for magic, program in _DECOMPRESSORS.items():
+        if start.startswith(magic):
+            tools.require(program)
 
 
 def _lift_single_directory(directory: Path) -> None:

@@ -84,8 +84,17 @@ def copy_files(tree: Path, files: Sequence[str], into: Path) -> None:
                     f"cannot write {target}: {error.strerror}", hint="see who may write there"
                 ) from error
             raise _unreadable(tree / name, error) from error
-    if any((into / mark).exists() for mark in _BUILT_IN_PLACE):
-        process.run(make.hermetic("make", "-C", str(into), "mrproper"))
+    clean(into)
+
+
+def clean(tree: Path) -> None:
+    """Remove what a configuration or a build in place left in a tree of our own.
+
+    Raises:
+        ProcessError: ``make mrproper`` failed.
+    """
+    if any((tree / mark).exists() for mark in _BUILT_IN_PLACE):
+        process.run(make.hermetic("make", "-C", str(tree), "mrproper"))
 
 
 def _listed_by_git(tree: Path) -> list[str] | None:
