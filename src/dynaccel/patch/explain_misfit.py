@@ -58,6 +58,7 @@ def explain(
     complaint: str,
     *,
     ambiguous: Mapping[int, tuple[int, ...]],
+    nearest: bool,
 ) -> list[Misfit]:
     """Return what keeps ``diff`` from fitting ``content``.
 
@@ -67,6 +68,8 @@ def explain(
         content: The file.
         complaint: git's word on it.
         ambiguous: By the number of a hunk, the lines at which a change of it could be merged.
+        nearest: Whether to look for what comes nearest, which takes most of a second a hunk in a
+            long file.
     """
     if b"\r\n" in content:
         return [
@@ -80,7 +83,7 @@ def explain(
         ]
     lines = lines_of(content)
     misfits = [
-        _explain_hunk(hook, diff, number, lines, ambiguous.get(number, ()))
+        _explain_hunk(hook, diff, number, lines if nearest else [], could=ambiguous.get(number, ()))
         for number, hunk in enumerate(diff.hunks, start=1)
         if number in ambiguous or not _find(list(hunk.old), lines)
     ]
@@ -119,6 +122,7 @@ def _explain_hunk(
     diff: FileDiff,
     number: int,
     lines: list[str],
+    *,
     could: tuple[int, ...],
 ) -> Misfit:
     hunk = diff.hunks[number - 1]
@@ -126,7 +130,7 @@ def _explain_hunk(
     if could:
         reason += f"; its change could be meant for line {' or '.join(map(str, could))}"
     expected = list(hunk.old)
-    where = _nearest(expected, lines)
+    where = _nearest(expected, lines) if lines else None
     nearest = lines[where : where + len(expected)] if where is not None else []
     return Misfit(
         hook=hook.name,

@@ -203,6 +203,8 @@ def apply_hooks(
     hooks: Sequence[SelectedHook],
     found: Mapping[str, TreeFile],
     pristine: Mapping[str, bytes],
+    *,
+    nearest: bool = True,
 ) -> tuple[_Merges, list[Misfit]]:
     """Apply hooks to copies of a tree's files; return what was merged and what finds no place.
 
@@ -211,6 +213,7 @@ def apply_hooks(
         hooks: The hooks in their order.
         found: The tree's files.
         pristine: The copies as they were before any hook.
+        nearest: Whether misfits show what comes nearest.
     """
     merges: _Merges = {}
     misfits: list[Misfit] = []
@@ -236,7 +239,8 @@ def apply_hooks(
                 area.write({diff.path: merged.content})
                 merges[hook.name, diff.path] = _Merged(before=before, places=merged.places)
             else:
-                misfits += explain(hook, diff, before, complaint, ambiguous=dict(merged.ambiguous))
+                could = dict(merged.ambiguous)
+                misfits += explain(hook, diff, before, complaint, ambiguous=could, nearest=nearest)
     return merges, misfits
 
 

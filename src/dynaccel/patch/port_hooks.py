@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ class Trial:
         serves: Whether the tree's version is in its range.
         fit: How it fits.
         merged: The lines at which it was merged, by file, as the hooks before it have left it.
-        misfits: What keeps it from fitting.
+        misfits: What keeps it from fitting; with what comes nearest for the best variant alone.
     """
 
     variant: Variant
@@ -142,6 +142,11 @@ def port(tree: Path, *, directory: Path | None = None) -> Port:
                 for variant in hook.variants
             ]
             tried.sort(key=lambda one: _rank(one, version))
+            if tried[0].fit is Fit.MISFIT:
+                selected = _selected(hook, tried[0].variant, patches)
+                _, misfits = apply_hooks(area, [selected], found, pristine)
+                area.write({diff.path: state.get(diff.path) for diff in selected.files})
+                tried[0] = replace(tried[0], misfits=tuple(misfits))
             best = tried[0]
             diff = b""
             if best.fit is not Fit.MISFIT:
@@ -185,7 +190,7 @@ class _Tried:
         pristine: Mapping[str, bytes],
         state: Mapping[str, bytes],
     ) -> _Tried:
-        merges, misfits = apply_hooks(area, [hook], found, pristine)
+        merges, misfits = apply_hooks(area, [hook], found, pristine, nearest=False)
         own = [diff.path for diff in hook.files if diff.path in state]
         after = {path: area.read(path) or b"" for path in own}
         area.write({path: state[path] for path in own})

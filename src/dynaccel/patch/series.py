@@ -175,7 +175,8 @@ def select(series: Series, directory: Path, version: KernelVersion) -> tuple[Sel
             f"Linux {version} is not supported: no variant of the"
             f" hook{'s' if len(unserved) > 1 else ''} {', '.join(unserved)} serves it;"
             f" versions that are served: {ranges}",
-            hint="use a source tree of a version that is served",
+            hint="use a source tree of a version that is served, or see which hooks fit this one:"
+            " dynaccel kernel port",
         )
     return tuple(
         SelectedHook(
