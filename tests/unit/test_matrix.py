@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,20 +12,24 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from dynaccel import matrix
+from dynaccel import kbuild, matrix
 from dynaccel.cli import kernel_matrix
-from dynaccel.core.errors import BuildError, GuestLostError, MissingError, UserError
+from dynaccel.core import arches
+from dynaccel.core.errors import BuildError, GuestLostError, MissingError, StageError, UserError
 from dynaccel.core.events import NullReporter
 from dynaccel.core.kernels import Kernel, KernelManifest
+from dynaccel.kbuild import Patcher
 from dynaccel.matrix import report, results, rows
 from dynaccel.matrix.outcome import NOTES_MAX, Measured
 from dynaccel.verify.check import Check
-from dynaccel.verify.verify import Verification
+from dynaccel.verify.verify import PARTS, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from click.testing import Result
+
+    from dynaccel.kbuild import BuildRequest
 
 TABLE = """
 [[row]]
@@ -136,6 +141,8 @@ def test_each_row_is_built_and_measured_in_turn(table: Path, work: FakeWork) -> 
     [
         ("find one", MissingError("no package", hint="apt update"), matrix.Outcome.NO_SOURCE),
         ("build one", BuildError("no object"), matrix.Outcome.NOT_BUILT),
+        ("build one", KeyError("a mistake"), matrix.Outcome.NOT_BUILT),
+        ("verify one", ZeroDivisionError("no time"), matrix.Outcome.NOT_MEASURED),
         ("verify one", GuestLostError("no guest"), matrix.Outcome.NOT_MEASURED),
     ],
 )
@@ -278,3 +285,60 @@ def test_rows_are_listed_and_given_sources(
     unknown = call(table, work, monkeypatch, "--row", "three")
     assert isinstance(unknown.exception, UserError)
     assert unknown.exception.hint == "rows: one, given, two"
+
+
+ROW = rows.Row(
+    name="two", source="debian:6.12", arch="aarch64", flavours=("hz-100", "debug"),
+    compiler="clang-14", cpus=4, ratios=(1, 100), append="nohz=off",
+)  # fmt: skip
+
+
+def guest_work() -> matrix.GuestWork:
+    patcher = Patcher(key="k", apply=lambda _: b"")
+    return matrix.GuestWork(patcher, accelerator="tcg", jobs=3, reporter=NullReporter())
+
+
+def test_a_row_is_built_as_it_says_and_beside_the_users_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[BuildRequest] = []
+    monkeypatch.setattr(kbuild, "build", lambda request, **_: asked.append(request))
+    guest_work().build(ROW)
+    guest_work().build(replace(ROW, compiler="auto"))
+    first, second = asked
+    assert first.aside
+    assert first.arch is arches.parse("aarch64")
+    assert (first.source, first.jobs, first.compiler) == ("debian:6.12", 3, "clang-14")
+    assert [path.name for path in first.fragments] == ["hz-100.config", "debug.config"]
+    assert second.compiler is None
+
+
+def test_a_row_is_measured_as_it_says_and_a_dead_guest_leaves_its_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def bench(words: Sequence[str], **_: object) -> Iterator[None]:
+        told.extend(words)
+        yield
+
+    class Dying:
+        def __init__(self, _: object, *, ratios: Sequence[int], parts: Sequence[str]) -> None:
+            assert (ratios, len(parts)) == ((1, 100), len(PARTS))
+
+        def run(self) -> Verification:
+            raise GuestLostError("the guest is gone")
+
+        def so_far(self) -> Verification:
+            checks = (check(1), check(2, ok=False))
+            return Verification(started="", ratios=(1,), machine={}, checks=checks)
+
+    monkeypatch.setattr("dynaccel.matrix.work.guest_bench", bench)
+    monkeypatch.setattr("dynaccel.matrix.work.Verifier", Dying)
+    kernel = FakeWork().build(ROW)
+    with pytest.raises(StageError, match=r"is gone \(after 2 checks, 1 of which fail\)"):
+        guest_work().verify(kernel, ROW)
+    line = " ".join(told)
+    assert "--cpus 4 --arch aarch64 --accelerator tcg --append nohz=off" in line
+    assert f"--kernel {kernel.image}" in line

@@ -93,7 +93,10 @@ def matrix_command(
             accelerator=accelerator, jobs=jobs, reporter=reporter,
         )  # fmt: skip
         try:
-            for result in matrix.Matrix(rows, work, reporter=reporter, again=again).run():
+            runner = matrix.Matrix(
+                rows, work, reporter=reporter, again=again, conditions=accelerator
+            )
+            for result in runner.run():
                 done.append(result)
                 _write(done, output)
         except (KeyboardInterrupt, SystemExit):

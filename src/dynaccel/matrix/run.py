@@ -44,16 +44,23 @@ class Matrix:
         work: What is done for each.
         reporter: Gets lines and the progress.
         again: Measure what was measured before, too.
+        conditions: What else the figures depend on, such as the accelerator.
     """
 
     def __init__(
-        self, rows: Sequence[Row], work: Work, *, reporter: Reporter, again: bool = False
+        self,
+        rows: Sequence[Row],
+        work: Work,
+        *,
+        reporter: Reporter,
+        again: bool = False,
+        conditions: str = "",
     ) -> None:
         self._rows = tuple(rows)
         self._work = work
         self._reporter = reporter
         self._again = again
-        self._identity = results.verify_identity()
+        self._identity = f"{results.verify_identity()} {conditions}"
 
     def run(self) -> Iterator[RowResult]:
         """Yield the result of each row as soon as it is there."""
@@ -72,9 +79,10 @@ class Matrix:
             self._work.find_source(row)
         except DynaccelError as error:
             return _without_kernel(row, Outcome.NO_SOURCE, _told(error))
+        # A mistake of this program in one row must not cost the night's others: hence Exception.
         try:
             kernel = self._work.build(row)
-        except DynaccelError as error:
+        except Exception as error:  # noqa: BLE001
             return _without_kernel(row, Outcome.NOT_BUILT, _told(error))
         name = results.key(kernel, row, self._identity)
         known = None if self._again else results.find(name)
@@ -82,7 +90,7 @@ class Matrix:
             return _of_kernel(row, kernel, known, known=True)
         try:
             verification = self._work.verify(kernel, row)
-        except DynaccelError as error:
+        except Exception as error:  # noqa: BLE001
             return _of_kernel(row, kernel, None, problem=_told(error))
         return _of_kernel(row, kernel, results.keep(name, row, verification))
 
@@ -124,5 +132,7 @@ def _notes(row: Row, problem: str) -> tuple[str, ...]:
     return tuple(note for note in (problem, row.note) if note)
 
 
-def _told(error: DynaccelError) -> str:
+def _told(error: Exception) -> str:
+    if not isinstance(error, DynaccelError):
+        return f"dynaccel's own mistake: {error!r}"
     return " - ".join(part for part in (error.message, error.hint) if part)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel import kbuild
 from dynaccel.core import arches
+from dynaccel.core.errors import StageError
 from dynaccel.kbuild import source as sources
 from dynaccel.matrix.rows import AUTO
 from dynaccel.verify.bench import guest_bench
@@ -73,7 +74,18 @@ class GuestWork:
         words = ["--kernel", str(kernel.image), "--cpus", str(row.cpus)]
         words += ["--arch", row.arch, "--accelerator", self._accelerator]
         words += ["--append", row.append] if row.append else []
-        with guest_bench(words, arch=arches.parse(row.arch), reporter=self._reporter) as bench:
-            verification = Verifier(bench, ratios=row.ratios, parts=chosen_parts(())).run()
+        verifier: Verifier | None = None
+        try:
+            with guest_bench(words, arch=arches.parse(row.arch), reporter=self._reporter) as bench:
+                verifier = Verifier(bench, ratios=row.ratios, parts=chosen_parts(()))
+                verification = verifier.run()
+        except StageError as error:
+            checks = verifier.so_far().checks if verifier is not None else ()
+            failed = sum(not check.ok for check in checks)
+            raise StageError(
+                f"{error.message} (after {len(checks)} checks, {failed} of which fail)",
+                hint=error.hint,
+                detail=error.detail,
+            ) from error
         verification.machine.update(manifest=asdict(kernel.manifest))
         return verification
