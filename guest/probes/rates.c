@@ -79,6 +79,7 @@ static const struct source sources[] = {
 	{ "ftrace stamp, local", FINE, read_trace, 0 },
 	{ "ftrace stamp, global", FINE, read_trace, 1 },
 	{ "ftrace stamp, mono", FINE, read_trace, 2 },
+	{ "perf's clock, by a program", FINE, read_perf, 0 },
 	{ "realtime, vDSO", FINE, read_vdso, CLOCK_REALTIME },
 	{ "realtime, system call", FINE, read_syscall, CLOCK_REALTIME },
 	{ "monotonic, vDSO", FINE, read_vdso, CLOCK_MONOTONIC },

@@ -58,6 +58,7 @@ class Sign:
 SIGNS = (
     # What the scheduler's clock feeds, and what the tick counts.
     Sign(part="clocks", name="kernel's log|ftrace stamp, (local|global)", hooks=("sched-clock",)),
+    Sign(part="clocks", name="perf's clock", hooks=("perf-user-time",)),
     Sign(part="clocks", name="CPU time of a spinning", hooks=("sched-clock",)),
     Sign(name="/proc/stat", early=True, hooks=("tick-dynticks", "cpu-time")),
     Sign(name="/proc/stat", early=False, hooks=("cpu-time", "clockevents")),

@@ -35,6 +35,7 @@ _CULPRITS = (
     ("CPU time", "the scheduler's clock (sched_clock)"),
     ("stamp in the kernel's log", "the scheduler's clock (local_clock in printk)"),
     ("ftrace stamp, mono", "the clock that NMIs read (ktime_get_mono_fast_ns)"),
+    ("perf's clock", "what perf tells programs of the counter (perf_event_update_userpage)"),
     ("ftrace stamp", "the scheduler's clock (sched_clock)"),
     ("times", "jiffies (tick_do_update_jiffies64)"),
     ("coarse", "the update of the timekeeper by the tick"),
