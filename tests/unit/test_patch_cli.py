@@ -124,7 +124,7 @@ def test_merged_places_are_listed_for_a_person_to_look_at(tree: Path) -> None:
     assert "merged, have a look at them:\n  hook events: kernel/time/Makefile: line 5" in listed
     data = json.loads(run(tree, "--dry-run", "--json").stdout)
     assert data["merged"] == [
-        {"hook": "events", "path": trees.KBUILD, "line": 5, "hunk": 1, "context": 2}
+        {"hook": "events", "path": trees.KBUILD, "line": 5, "hunk": 1, "context": 5}
     ]
     assert data["hooks"][0]["state"] == "merges"
     assert run(tree).exit_code == 0

@@ -93,7 +93,7 @@ def test_a_change_two_lines_away_is_merged_and_told(tmp_path: Path, hooks: Path)
     assert [hook.state for hook in found.hooks] == [HookState.MERGES]
     (place,) = found.merged
     at = BASE.index("\tmiddle_step(6);") + 1
-    assert (place.hook, place.path, place.line, place.context) == ("h0", FILE, at, 1)
+    assert (place.hook, place.path, place.line, place.context) == ("h0", FILE, at, 4)
     assert f"{FILE}: line {at}" in review_patch(found, full_diff(found)).decode()
     run(tree, hooks)
     assert (tree / FILE).read_text() == text(

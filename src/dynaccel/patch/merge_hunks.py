@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from dynaccel.patch.parse_diff import lines_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynaccel.patch.parse_diff import FileDiff, Hunk
 
 CONTEXT = 3
-"""How many lines around a change are compared at first; then fewer, down to one."""
+"""How many lines on each side of a change are looked at to say how well it fits."""
 
 HEADING_LENGTH = 80
 """git cuts what it quotes of a function's first line to that many bytes."""
@@ -41,7 +41,7 @@ class Place:
     Attributes:
         hunk: Number of the hunk in the file's part of the patch, from 1.
         line: Number of the first changed line in the file as it was, from 1.
-        context: How many lines before and after are as the patch has them.
+        context: How many of the lines right before and after are as the patch has them, in all.
     """
 
     hunk: int
@@ -76,6 +76,8 @@ class _Change:
         after: The lines after it.
         head: First line of the function that it is in; None when it is in none.
         whole: Whether it is a hunk with all its surroundings, which tell enough by themselves.
+        first: Whether it comes at the file's beginning.
+        last: Whether it comes at the file's end.
     """
 
     old: tuple[str, ...]
@@ -84,14 +86,16 @@ class _Change:
     after: tuple[str, ...]
     head: str | None
     whole: bool = False
+    first: bool = False
+    last: bool = False
 
-    @property
-    def can_be_told(self) -> bool:
-        """Whether its nearest surroundings say anything: braces and empty lines are everywhere."""
+    def least(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Return the lines before and after that must be there; None when there are too few."""
         if self.whole:
-            return True
-        near = (*self.before[-1:], *self.old, *self.after[:1])
-        return bool(self.before and self.after) and any(map(_WORD.search, near))
+            return (), ()
+        if not (self.before or self.first) or not (self.after or self.last):
+            return None
+        return self.before[-1:], self.after[:1]
 
 
 def merge(diff: FileDiff, content: bytes, *, reverse: bool = False) -> Merge:
@@ -146,22 +150,45 @@ class _Text:
         return any(True for _ in self._places(list(wanted)))
 
     def find(self, change: _Change, *, anywhere: bool) -> tuple[list[int], int]:
-        """Return the indexes at which ``change`` fits with the most lines around it, and how many.
+        """Return the indexes at which ``change`` could be meant, and how many lines around it fit.
 
         Args:
             change: What is to be placed.
             anywhere: Also outside of the function that is named, when it is nowhere within.
         """
-        if not change.can_be_told:
+        least = change.least()
+        if least is None:
             return [], 0
-        for context in range(CONTEXT, 0, -1):
-            before, after = change.before[-context:], change.after[:context]
-            everywhere = [at + len(before) for at in self._places([*before, *change.old, *after])]
-            within = [at for at in everywhere if self._is_in(at, change.head)]
-            found = within or (everywhere if anywhere else [])
-            if found:
-                return found, context
-        return [], 0
+        before, after = least
+        found = [
+            at + len(before)
+            for at in self._places([*before, *change.old, *after])
+            if self._is_at_edge(at + len(before), change)
+        ]
+        within = [at for at in found if self._is_in(at, change.head)]
+        found = within or (found if anywhere else [])
+        if len(found) != 1:
+            return found, 0
+        same = self._surroundings(found[0], change)
+        # Braces and empty lines are everywhere, and tell nothing.
+        if not any(map(_WORD.search, [*same, *change.old])):
+            return [], 0
+        return found, len(same)
+
+    def _surroundings(self, at: int, change: _Change) -> list[str]:
+        """Return those lines right before and after a change at ``at`` that the patch has, too."""
+        end = at + len(change.old)
+        pairs = (
+            (reversed(self._lines[max(0, at - CONTEXT) : at]), reversed(change.before)),
+            (self._lines[end : end + CONTEXT], change.after),
+        )
+        return [
+            line
+            for there, wanted in pairs
+            for line, _ in takewhile(
+                lambda pair: pair[0] == pair[1], zip(there, wanted, strict=False)
+            )
+        ]
 
     def _places(self, wanted: list[str]) -> Iterable[int]:
         at = -1
@@ -172,6 +199,13 @@ class _Text:
                 return
             if self._lines[at : at + len(wanted)] == wanted:
                 yield at
+
+    def _is_at_edge(self, at: int, change: _Change) -> bool:
+        """Say whether a change that belongs at the file's beginning or end is there."""
+        return not (
+            (change.first and not change.before and at != 0)
+            or (change.last and not change.after and at + len(change.old) != len(self._lines))
+        )
 
     def _is_in(self, at: int, head: str | None) -> bool:
         if not self._by_function:
@@ -207,6 +241,8 @@ def _changes(hunk: Hunk) -> list[_Change]:
                     before=tuple(line[1:] for line in before),
                     after=tuple(line[1:] for line in after),
                     head=head,
+                    first=not before and bool(after) and hunk.start <= 1,
+                    last=not after and bool(before),
                 )
             )
         head = next(filter(is_head, reversed(old)), head)
