@@ -9,7 +9,7 @@ from pathlib import Path
 
 import patch_trees as trees
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dynaccel.core.errors import TreeMismatchError
@@ -194,7 +194,7 @@ def edits(draw: st.DrawFn, word: str, lines: list[str]) -> list[str]:
     return result
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_merged_is_what_git_merges_and_comes_out_again(data: st.DataObject) -> None:
     steps = [BASE]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import patch_trees as trees
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynaccel.core.events import NullReporter
@@ -60,7 +60,7 @@ def _kernel_dir(top: Path, states: list[dict[str, list[str]]]) -> Path:
     return top
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(states=histories(), data=st.data())
 def test_plan_apply_plan(states: list[dict[str, list[str]]], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as name:
