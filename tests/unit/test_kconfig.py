@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynaccel.core.errors import UserError
@@ -12,6 +12,9 @@ from dynaccel.kbuild.kconfig import OFF, Config
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy host makes no value wrong."""
 
 _NAMES = st.from_regex(r"[A-Z0-9_]{1,8}", fullmatch=True)
 _TEXTS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"], exclude_characters='"\\'))
@@ -24,11 +27,13 @@ _VALUES = st.one_of(
 CONFIGS = st.dictionaries(_NAMES, _VALUES).map(Config)
 
 
+@UNHURRIED
 @given(CONFIGS)
 def test_what_is_written_reads_back_as_the_same_value(config: Config) -> None:
     assert Config.parse(config.render()) == config
 
 
+@UNHURRIED
 @given(CONFIGS, CONFIGS)
 def test_a_merge_asks_for_all_of_the_last_and_the_rest_of_the_first(a: Config, b: Config) -> None:
     merged = a.merge(b)
@@ -37,11 +42,13 @@ def test_a_merge_asks_for_all_of_the_last_and_the_rest_of_the_first(a: Config, b
     assert merged.symbols.keys() == a.symbols.keys() | b.symbols.keys()
 
 
+@UNHURRIED
 @given(CONFIGS)
 def test_every_symbol_is_so_in_the_configuration_itself(config: Config) -> None:
     assert config.differences(config) == []
 
 
+@UNHURRIED
 @given(CONFIGS, _NAMES)
 def test_a_lost_symbol_is_a_difference(config: Config, name: str) -> None:
     asked = config.merge(Config({name: "y"}))

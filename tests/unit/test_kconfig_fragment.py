@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_kconfig import CONFIGS
+from test_kconfig import CONFIGS, UNHURRIED
 
 from dynaccel.core.errors import UserError
 from dynaccel.core.versions import KernelVersion, VersionRange
@@ -45,17 +45,20 @@ SETTINGS = st.builds(
 FRAGMENTS = st.lists(SETTINGS, max_size=6).map(lambda settings: Fragment(tuple(settings)))
 
 
+@UNHURRIED
 @given(FRAGMENTS)
 def test_what_is_written_reads_back_as_the_same_value(fragment: Fragment) -> None:
     assert Fragment.parse(fragment.render()) == fragment
 
 
+@UNHURRIED
 @given(CONFIGS, VERSIONS)
 def test_without_ranges_it_is_a_configuration(config: Config, version: KernelVersion) -> None:
     requested = Fragment.parse(config.render()).at(version)
     assert requested.demanded == requested.asked == config
 
 
+@UNHURRIED
 @given(FRAGMENTS, VERSIONS)
 def test_what_holds_is_demanded_and_the_last_of_it_wins(
     fragment: Fragment, version: KernelVersion
@@ -65,6 +68,7 @@ def test_what_holds_is_demanded_and_the_last_of_it_wins(
     assert demanded == Config(expected)
 
 
+@UNHURRIED
 @given(FRAGMENTS, VERSIONS)
 def test_what_is_demanded_is_asked_for_last(fragment: Fragment, version: KernelVersion) -> None:
     requested = fragment.at(version)

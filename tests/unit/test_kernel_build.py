@@ -21,7 +21,7 @@ from dynaccel.core import arches
 from dynaccel.core.errors import BuildError, InfrastructureError, MissingError, UserError
 from dynaccel.core.events import NullReporter
 from dynaccel.host import kernels, process
-from dynaccel.kbuild import BuildRequest, Patcher, build, clean, compilers, lock, space, workspace
+from dynaccel.kbuild import BuildRequest, Patcher, build, clean, lock, space, workspace
 from dynaccel.kbuild import source as sources
 
 if TYPE_CHECKING:
@@ -482,23 +482,6 @@ def test_clean_leaves_the_kernels_and_what_a_build_uses(
     assert kernels.installed() == [kernel]
 
 
-def test_a_symbol_of_other_versions_is_not_demanded_of_this_one(
-    machine: Machine, tmp_path: Path
-) -> None:
-    assert machine
-    tree = make_tree(tmp_path / "linux")
-    (tree / "unknown").write_text("CONFIG_LATER\n")
-    fragment = tmp_path / "my.config"
-    fragment.write_text(
-        "#: from 6.2\nCONFIG_LATER=y\n#: from 6.2\nCONFIG_BACKPORT=y\n#: to 6.1\nCONFIG_GONE=y\n"
-    )
-    request = BuildRequest(source=str(tree), fragments=(fragment,))
-    config = (build(request, patcher=None, reporter=QUIET).directory / "config").read_text()
-    assert "CONFIG_BACKPORT=y\n" in config
-    assert "LATER" not in config
-    assert "GONE" not in config
-
-
 def test_architectures_share_no_work_directory(
     machine: Machine, request_: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,56 +493,3 @@ def test_architectures_share_no_work_directory(
         with workspace.opened(source, arch=arch, patched=True, reporter=QUIET) as at:
             names.append(at.directory.name)
     assert names == [f"{source.identity[:16]}-patched", f"{source.identity[:16]}-patched-arm64"]
-
-
-def test_where_qemu_cannot_enter_the_elf_image_the_packed_one_is_built_and_filed(
-    machine: Machine, tmp_path: Path
-) -> None:
-    tree = make_tree(tmp_path / "linux")
-    (tree / "unknown").write_text("CONFIG_PVH\n")
-    (tree / "Makefile").write_text((tree / "Makefile").read_text().replace("6\n", "4\n"))
-    kernel = build(BuildRequest(source=str(tree)), patcher=patcher(), reporter=QUIET)
-    assert kernel.manifest.image == "bzImage"
-    assert kernel.image.is_file()
-    assert machine.read("calls")[-1].split(" [")[0].endswith(" bzImage")
-
-
-def test_a_kernel_for_another_architecture_is_built_with_its_compiler(
-    machine: Machine, tmp_path: Path
-) -> None:
-    (tmp_path / "tar").mkdir()
-    request = BuildRequest(
-        source=str(make_tarball(tmp_path / "tar")), arch=arches.ARM64, compiler=None
-    )
-    write_program(machine.bin / "aarch64-linux-gnu-ld", "#!/bin/sh\n")
-    banner = "aarch64-linux-gnu-gcc (Fake) 12.2.0"
-    write_program(machine.bin / "aarch64-linux-gnu-gcc", fake_compiler(banner))
-    kernel = build(request, patcher=patcher(), reporter=QUIET)
-    assert (kernel.manifest.arch, kernel.manifest.compiler) == ("aarch64", banner)
-    assert (
-        machine.read("calls")[-1]
-        .split(" [")[0]
-        .endswith(
-            " ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC=ccache aarch64-linux-gnu-gcc -j2 Image"
-        )
-    )
-
-
-def test_a_named_clang_brings_the_rest_of_llvm(machine: Machine, tmp_path: Path) -> None:
-    tree = make_tree(tmp_path / "linux")
-    with (tree / "Makefile").open("a") as makefile:
-        makefile.write("ifneq ($(LLVM),)\nendif\n")
-    directory = tmp_path / "llvm-14/bin"
-    directory.mkdir(parents=True)
-    for name in compilers.LLVM_PROGRAMS:
-        write_program(directory / name, fake_compiler("Debian clang version 14.0.6"))
-    request = BuildRequest(source=str(tree), compiler=str(directory / "clang"))
-    kernel = build(request, patcher=patcher(), reporter=QUIET)
-    assert kernel.manifest.compiler == "Debian clang version 14.0.6"
-    call = machine.read("calls")[-1]
-    assert " ARCH=x86_64 LLVM=1 CC=ccache clang -j" in call
-    assert machine.read("paths")[-1].split(":")[0] == str(directory)
-    (directory / "ld.lld").unlink()
-    with pytest.raises(MissingError, match=r"needs ld\.lld in") as caught:
-        build(replace(request, force=True), patcher=patcher(), reporter=QUIET)
-    assert caught.value.hint == "sudo apt-get install clang-14 lld-14 llvm-14"
