@@ -210,7 +210,7 @@ static __always_inline unsigned long dynaccel_timer_expires(unsigned long expire
  */
 static __always_inline bool dynaccel_ticked_since(unsigned long then)
 {
-	return dynaccel_ratio() > 1 && unlikely(jiffies != then);
+	return dynaccel_ratio() > 1 && unlikely(time_after(jiffies, then));
 }
 
 /**
