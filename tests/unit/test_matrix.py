@@ -231,6 +231,19 @@ def test_mistakes_of_a_table_come_at_once(table: Path) -> None:
     assert all(word in detail for word in ("2 times", "no flavour 'odd'", "vax"))
 
 
+def test_a_table_of_ones_own_has_its_configuration_beside_it(table: Path) -> None:
+    table.write_text('[[row]]\nname = "x"\nflavours = ["hz-100"]\nconfig = ["own/x.config"]\n')
+    with pytest.raises(UserError) as caught:
+        matrix.load(table)
+    assert "row 'x': there is no file" in str(caught.value.detail)
+    own = table.parent / "own" / "x.config"
+    own.parent.mkdir()
+    own.write_text("CONFIG_BLK_DEBUG_FS=y\n")
+    (row,) = matrix.load(table)
+    assert [path.name for path in row.fragments()] == ["hz-100.config", "x.config"]
+    assert row.fragments()[1] == own
+
+
 def call(table: Path, work: FakeWork, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
     monkeypatch.setattr(matrix, "GuestWork", lambda *_args, **_options: work)
     monkeypatch.setattr(kernel_matrix, "make_patcher", lambda *_args, **_options: None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -18,7 +19,6 @@ from dynaccel.patch.mistakes import faulty_table, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 TABLE = "matrix.toml"
 FLAVOURS = "configs/flavours"
@@ -40,6 +40,7 @@ class Row:
         source: As ``dynaccel kernel build --source`` takes it; None when the user has to give it.
         arch: Its architecture, as ``uname -m`` says it.
         flavours: Names of configuration files in ``kernel/configs/flavours``; a later one wins.
+        config: Configuration files of one's own, relative to the table; they win over flavours.
         compiler: As ``dynaccel kernel build --compiler`` takes it, or ``auto``.
         cpus: Number of CPUs of the guest.
         ratios: The ratios to measure at.
@@ -53,6 +54,7 @@ class Row:
     source: str | None = None
     arch: str = "x86_64"
     flavours: tuple[_Name, ...] = ()
+    config: tuple[Path, ...] = ()
     compiler: str = AUTO
     cpus: Annotated[int, Field(ge=1, le=64)] = 2
     ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1)] = (1, 10, 100, 200, 1000)
@@ -60,8 +62,8 @@ class Row:
     note: str = ""
 
     def fragments(self) -> tuple[Path, ...]:
-        """Return the files of its flavours."""
-        return tuple(flavour_file(name) for name in self.flavours)
+        """Return the files of its flavours, and its own ones."""
+        return (*(flavour_file(name) for name in self.flavours), *self.config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def load(path: Path | None = None) -> tuple[Row, ...]:
     path = path if path is not None else paths.data_dir("kernel") / TABLE
     try:
         raw: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows = _ADAPTER.validate_python(raw).rows
+        rows = tuple(_placed(row, path.parent) for row in _ADAPTER.validate_python(raw).rows)
     except OSError as error:
         raise InfrastructureError(
             f"cannot read the table of the matrix {path}: {error.strerror}",
@@ -126,6 +128,10 @@ def with_sources(rows: Sequence[Row], sources: dict[str, str]) -> tuple[Row, ...
     return tuple(replace(row, source=sources.get(row.name, row.source)) for row in rows)
 
 
+def _placed(row: Row, directory: Path) -> Row:
+    return replace(row, config=tuple(directory / file for file in row.config))
+
+
 def _require(rows: Sequence[Row], names: Sequence[str]) -> None:
     known = [row.name for row in rows]
     unknown = [name for name in names if name not in known]
@@ -147,3 +153,6 @@ def _contradictions(rows: Sequence[Row]) -> Iterable[str]:
         for flavour in row.flavours:
             if not flavour_file(flavour).is_file():
                 yield f"row {row.name!r}: there is no flavour {flavour!r} in {FLAVOURS}"
+        for file in row.config:
+            if not file.is_file():
+                yield f"row {row.name!r}: there is no file {file}"
