@@ -104,7 +104,7 @@ static const struct source sources[] = {
 	{ "CPU time of a spinning thread", CPU, read_thread_cpu, 0 },
 	{ "CPU time of a spinning process", CPU, read_process_cpu, 0 },
 	{ "/proc/stat, busy CPU", STAT, read_stat, -1 },
-	{ "/proc/stat, idle CPU", STAT, read_stat, 0 },
+	{ "/proc/stat, idle CPU", IDLE, read_stat, 0 },
 };
 
 static const struct source namespaced[] = {
@@ -229,7 +229,7 @@ static void read_all(const struct source *list, size_t count, struct reading *re
 
 static void report(const struct source *source, const struct reading *reading, int64_t offset_ns)
 {
-	static const char *const kinds[] = { "fine", "edge", "seconds", "tick", "cpu", "stat" };
+	static const char *const kinds[] = { "fine", "edge", "seconds", "tick", "cpu", "stat", "idle" };
 
 	printf("{\"name\": \"%s\", \"kind\": \"%s\"", source->name, kinds[source->kind]);
 	if (reading->error) {

@@ -24,10 +24,10 @@ struct sample {
 /*
  * FINE moves with every read. EDGE stands still in between, but is exact when
  * it moves; SECONDS too, and may stand for a whole second. TICK moves up to a
- * tick after its time. CPU counts what a spinning thread uses,
- * STAT adds up ticks.
+ * tick after its time. CPU counts what a spinning thread uses, STAT adds up
+ * ticks, IDLE the naps of an idle CPU.
  */
-enum kind { FINE, EDGE, SECONDS, TICK, CPU, STAT };
+enum kind { FINE, EDGE, SECONDS, TICK, CPU, STAT, IDLE };
 
 struct source {
 	const char *name;

@@ -44,6 +44,10 @@ def judge(*records: Any, ratio: int = 100) -> dict[str, Any]:
         ("cpu", 195.0, True),
         ("cpu", 188.0, False),
         ("cpu", 2.0, False),
+        ("stat", 197.0, True),
+        ("stat", 188.0, False),
+        ("idle", 184.0, True),
+        ("idle", 176.0, False),
     ],
 )
 def test_a_rate_holds_within_its_bar(kind: str, virtual: float, *, ok: bool) -> None:

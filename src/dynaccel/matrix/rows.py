@@ -6,7 +6,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from pathlib import Path  # noqa: TC003  (pydantic reads the annotations of this module)
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
