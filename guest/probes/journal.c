@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 		printf("{\"missing\": \"mke2fs\"}\n");
 		return 0;
 	}
+	disk_close_writer(&disk);
 	must(!unshare(CLONE_NEWNS) &&
 	     !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL),
 	     "a name space of its own");

@@ -51,4 +51,17 @@ static inline struct disk disk_open(size_t size)
 	return disk;
 }
 
+/*
+ * Nobody may mount what another one has open for writing, where the kernel was
+ * built without BLK_DEV_WRITE_MOUNTED.
+ */
+static inline void disk_close_writer(struct disk *disk)
+{
+	int reader = open(disk->path, O_RDONLY | O_CLOEXEC);
+
+	must(reader >= 0, "%s", disk->path);
+	close(disk->fd);
+	disk->fd = reader;
+}
+
 #endif /* DYNACCEL_LOOP_H */

@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include <poll.h>
 
+#include "here.h"
 #include "wire.h"
 
 #define TIME_WAIT_SEC 60
@@ -267,6 +268,8 @@ int main(int argc, char **argv)
 	wire = wire_open(private_network());
 	/* No probe for a lost tail ahead of the retransmission. */
 	write_number(CONF "tcp_early_retrans", 0);
+	/* Since 6.5 four SYNs follow at the same distance before it doubles. */
+	put(CONF, "tcp_syn_linear_timeouts", "0");
 	for (int round = 0; round < atoi(argv[1]); round++)
 		for (int i = 2; i < argc; i++) {
 			limit_real(ratio, LIMIT_SEC);
