@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "modules.h"
 #include "mounts.h"
 #include "run.h"
 #include "session.h"
@@ -75,6 +76,7 @@ int main(void)
 {
 	mounts_early();
 	open_console();
+	modules_load();
 	take_priority();
 	take_signals();
 	session_open();

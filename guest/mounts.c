@@ -11,6 +11,7 @@
 
 #include "disk.h"
 #include "log.h"
+#include "modules.h"
 #include "mounts.h"
 #include "text.h"
 
@@ -23,6 +24,7 @@
  * what the headers take.
  */
 #define P9_COMMON "trans=virtio,version=9p2000.L,msize=512000"
+#define MODULES_TAG "modules"
 
 static char wrong[512];
 
@@ -213,18 +215,26 @@ static void finish_dev(void)
 }
 
 /*
- * Without modules for this kernel in the root, each request for one would
- * start the root's modprobe in vain, which takes long in an emulated machine.
+ * The root's modprobe finds the kernel's modules where it looks for them.
+ * Without any for this kernel each request would start it in vain, which takes
+ * long in an emulated machine.
  */
-static void forbid_vain_modprobe(void)
+static const char *provide_modules(void)
 {
 	struct utsname name;
 	char path[128];
 
 	uname(&name);
 	snprintf(path, sizeof(path), "/lib/modules/%s", name.release);
-	if (access(path, F_OK) < 0)
+	if (modules_used()) {
+		if (make_directories(path) < 0)
+			return fail("cannot make %s to mount the modules on", path);
+		if (mount(MODULES_TAG, path, "9p", MS_RDONLY, P9_COMMON ",cache=loose") < 0)
+			return fail("cannot mount the modules (9p tag %s)", MODULES_TAG);
+	} else if (access(path, F_OK) < 0) {
 		text_write("/proc/sys/kernel/modprobe", "\n");
+	}
+	return NULL;
 }
 
 static const char *mount_share(const char *share)
@@ -251,9 +261,10 @@ const char *mounts_root(const struct job *job)
 
 	if (!problem)
 		problem = switch_root();
+	if (!problem)
+		problem = provide_modules();
 	if (problem)
 		return problem;
-	forbid_vain_modprobe();
 	problem = mount_system();
 	if (problem)
 		return problem;

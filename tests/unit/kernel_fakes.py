@@ -46,6 +46,7 @@ echo "$PATH" >>"$here/paths"
 for word; do
     case $word in
     O=*) objects=${word#O=} ;;
+    INSTALL_MOD_PATH=*) place=${word#*=} ;;
     esac
     [ "$before" = -C ] && tree=$word
     before=$word
@@ -62,6 +63,12 @@ allnoconfig) # As the real one takes what the tree knows: symbols in "unknown" d
     else cat "$KCONFIG_ALLCONFIG"; fi >"$objects/.config"
     exit 0 ;;
 olddefconfig) exit 0 ;;
+modules_install)
+    [ "$(cat "$here/mode")" = uninstallable ] && { echo "cp: write error" >&2; exit 2; }
+    mkdir -p "$place/lib/modules/6.1.7-dynaccel/kernel"
+    echo module >"$place/lib/modules/6.1.7-dynaccel/kernel/9p.ko"
+    ln -s "$tree" "$place/lib/modules/6.1.7-dynaccel/build"
+    exit 0 ;;
 esac
 cd "$objects" || exit 2
 mode=$(cat "$here/mode")
@@ -185,7 +192,7 @@ class Machine:
         monkeypatch.setattr("dynaccel.kbuild.compilers.LLVM_ROOTS", ())
         self.headers = headers
         write_program(self.bin / "make", _MAKE)
-        for name in ("gcc", "ld", "flex", "bison", "bc", "perl", "ccache", "spatch"):
+        for name in ("gcc", "ld", "flex", "bison", "bc", "perl", "ccache", "depmod", "spatch"):
             write_program(self.bin / name, fake_compiler("gcc (Fake 1.0) 12.2.0"))
         self.set_mode("ok")
 

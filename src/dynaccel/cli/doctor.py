@@ -21,14 +21,14 @@ from dynaccel.host import kernels, paths, process, tools
 from dynaccel.kbuild import configure, space, toolchain
 from dynaccel.vm import accelerator, local
 from dynaccel.vm.guest_image import guest_image
+from dynaccel.vm.modules import initramfs_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
-
+    from dynaccel.core.kernels import Kernel
 NEEDED_BYTES = space.UNPACKED_BYTES + space.OBJECTS_BYTES
 """Room that a kernel build takes."""
 
@@ -174,8 +174,8 @@ def _kernels(reporter: Reporter) -> Finding:
 
 
 def _kvm(reporter: Reporter) -> Finding:
-    image = _bootable()
-    if image is None:
+    kernel = _bootable()
+    if kernel is None:
         return Finding(
             subject="KVM",
             state=State.LIMITED,
@@ -183,8 +183,13 @@ def _kvm(reporter: Reporter) -> Finding:
             hint="dynaccel kernel build",
         )
     arch = arches.native()
-    initramfs = guest_image(arch=arch, reporter=reporter)
-    proof = accelerator.prove_kvm(arch=arch, kernel=image, initramfs=initramfs, reporter=reporter)
+    agent = guest_image(arch=arch, reporter=reporter)
+    proof = accelerator.prove_kvm(
+        arch=arch,
+        kernel=kernel.image,
+        initramfs=initramfs_for(kernel, agent, reporter=reporter),
+        reporter=reporter,
+    )
     if proof.works:
         return Finding(subject="KVM", state=State.OK, detail="a guest booted with it")
     return Finding(
@@ -195,9 +200,9 @@ def _kvm(reporter: Reporter) -> Finding:
     )
 
 
-def _bootable() -> Path | None:
+def _bootable() -> Kernel | None:
     try:
-        return kernels.resolve(None).image
+        return kernels.resolve(None)
     except DynaccelError:
         return None
 

@@ -93,6 +93,12 @@ def kernel() -> None:
     type=click.Path(path_type=Path),
     help="Kernel options on top of the shipped ones (CONFIG_NAME=y ...); may be repeated.",
 )
+@click.option(
+    "--base-config",
+    metavar="REF",
+    help="Start from a distribution's whole configuration, and build its modules: a .config file"
+    " (.xz and .gz too), or one of Debian's, such as debian:6.1/cloud-amd64.",
+)
 @click.option("--jobs", "-j", metavar="N", type=click.IntRange(1), help="Default: one a CPU.")
 @click.option("--no-patch", is_flag=True, help="Build an unpatched kernel, for comparison.")
 @click.option(
@@ -117,6 +123,7 @@ def build(
     compiler: str | None,
     output: Path | None,
     fragments: tuple[Path, ...],
+    base_config: str | None,
     jobs: int | None,
     no_patch: bool,
     without: tuple[str, ...],
@@ -139,6 +146,7 @@ def build(
         arch=arch,
         compiler=compiler,
         fragments=fragments,
+        base_config=base_config,
         jobs=jobs,
         force=force,
         output=output,

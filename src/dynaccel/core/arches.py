@@ -44,6 +44,7 @@ class Arch:
         name: As ``uname -m`` says it.
         debian: As Debian calls it, and most users do.
         source: Its directory below ``arch/`` of a kernel tree.
+        symbol: The option that each configuration of a kernel for it has.
         make: The value of ``ARCH=`` for the kernel's make.
         triplet: What the names of its compiler and its linker begin with.
         fragments: The shipped configuration, files below ``kernel/configs``; a later one wins.
@@ -59,6 +60,7 @@ class Arch:
     name: str
     debian: str
     source: str
+    symbol: str
     make: str
     triplet: str
     fragments: tuple[str, ...]
@@ -91,6 +93,7 @@ X86_64 = Arch(
     name="x86_64",
     debian="amd64",
     source="x86",
+    symbol="X86_64",
     make="x86_64",
     triplet="x86_64-linux-gnu",
     fragments=("guest.config", "x86_64.config"),
@@ -118,6 +121,7 @@ ARM64 = Arch(
     name="aarch64",
     debian="arm64",
     source="arm64",
+    symbol="ARM64",
     make="arm64",
     triplet="aarch64-linux-gnu",
     fragments=("guest.config", "arm64.config"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  (pydantic reads the annotation at run time)
 
 MANIFEST = "manifest.json"
+MODULES = "modules"
+"""The directory of a kernel's modules, laid out as ``/lib/modules``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class KernelManifest:
         without: Names of the hooks that were left out of it, to see what breaks; ``hwtime`` when
             its drivers wait in virtual time.
         aside: Whether it was built for a comparison, so that it is meant by its id alone.
+        modules: Whether modules belong to it.
     """
 
     id: str
@@ -39,6 +42,7 @@ class KernelManifest:
     image: str = "vmlinux"
     without: tuple[str, ...] = ()
     aside: bool = False
+    modules: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ class Kernel:
     """A built kernel on this machine.
 
     Attributes:
-        directory: Where its files are (image, ``config``, ``dynaccel.patch``, ``build.log``).
+        directory: Where its files are (image, ``config``, ``dynaccel.patch``, ``build.log``, and
+            ``modules`` when it has any).
         manifest: What is known of it.
     """
 
@@ -57,6 +62,13 @@ class Kernel:
     def image(self) -> Path:
         """The file to boot."""
         return self.directory / self.manifest.image
+
+    @property
+    def modules(self) -> Path | None:
+        """Its modules, as ``/lib/modules/RELEASE`` has them; None when it has none."""
+        if not self.manifest.modules:
+            return None
+        return self.directory / MODULES / self.manifest.release
 
     @property
     def short_id(self) -> str:

@@ -159,6 +159,10 @@ def _from_path(path: Path) -> Kernel:
         return load(path)
     if not path.is_file():
         raise UserError(f"there is no kernel at {path}", hint="dynaccel kernel list")
+    if (path.parent / MANIFEST).is_file():
+        filed = load(path.parent)
+        if filed.image.samefile(path):
+            return filed
     return Kernel(
         directory=path.parent.resolve(),
         manifest=KernelManifest(

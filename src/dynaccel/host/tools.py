@@ -19,6 +19,7 @@ PACKAGES = {
     "bzip2": "bzip2",
     "ccache": "ccache",
     "cpio": "cpio",
+    "depmod": "kmod",
     "dpkg-source": "dpkg-dev",
     "flex": "flex",
     "gcc": "gcc",

@@ -12,7 +12,7 @@ from dynaccel.core import arches
 from dynaccel.core.artifacts import content_hash
 from dynaccel.core.units import format_duration
 from dynaccel.host import paths
-from dynaccel.kbuild import filing, space, toolchain, workspace
+from dynaccel.kbuild import base_config, filing, modules, space, toolchain, workspace
 from dynaccel.kbuild import source as sources
 from dynaccel.kbuild.compile import compile_kernel, default_jobs
 from dynaccel.kbuild.configure import configure, requested_config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
     from dynaccel.core.kernels import Kernel
+    from dynaccel.kbuild.base_config import BaseConfig
     from dynaccel.kbuild.fragment import Fragment
     from dynaccel.kbuild.kconfig import Config
     from dynaccel.kbuild.source import Source
@@ -43,6 +44,8 @@ class BuildRequest:
         arch: What the kernel is for; None: this machine.
         compiler: ``gcc-10``, ``clang-14`` or a path; None: one that fits the tree.
         aside: For a comparison: the kernel is used when it is named by its id alone.
+        base_config: A whole configuration to start from, as :func:`base_config.resolve` takes it;
+            None: the shipped one.
     """
 
     source: str = sources.DEFAULT
@@ -53,6 +56,7 @@ class BuildRequest:
     arch: Arch | None = None
     compiler: str | None = None
     aside: bool = False
+    base_config: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +69,21 @@ class _Job:
     patcher: Patcher | None
     config: Fragment
     compilers: Choice
+    base: BaseConfig | None
 
     @property
     def recipe(self) -> str:
         """Hash of all that goes into the build; equal recipes give the same kernel."""
-        return content_hash(
-            [
-                ("arch", self.arch.name.encode()),
-                ("source", self.source.identity.encode()),
-                ("patch", self.patcher.key.encode() if self.patcher else b""),
-                ("config", self.config.render().encode()),
-                ("compiler", self.compilers.key.encode()),
-            ]
-        )
+        parts = [
+            ("arch", self.arch.name.encode()),
+            ("source", self.source.identity.encode()),
+            ("patch", self.patcher.key.encode() if self.patcher else b""),
+            ("config", self.config.render().encode()),
+            ("compiler", self.compilers.key.encode()),
+        ]
+        if self.base is not None:
+            parts.append(("base", self.base.config.render().encode()))
+        return content_hash(parts)
 
 
 def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter) -> Kernel:
@@ -98,14 +104,17 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
     if request.output is not None:
         filing.check_output(request.output)
     arch = request.arch or arches.native()
-    config = requested_config(arch, request.fragments, accelerated=patcher is not None)
-    toolchain.require_tools(
-        config.ever(),
-        arch=arch,
-        programs=patcher.programs if patcher else (),
-        llvm=request.compiler is not None and "clang" in request.compiler,
-    )
     with space.guarded(paths.cache_dir()):
+        base = _base(request, arch, reporter)
+        config = requested_config(
+            arch, request.fragments, accelerated=patcher is not None, whole=base is None
+        )
+        toolchain.require_tools(
+            config.ever() if base is None else base.config.merge(config.ever()),
+            arch=arch,
+            programs=(patcher.programs if patcher else ()) + (modules.PROGRAMS if base else ()),
+            llvm=request.compiler is not None and "clang" in request.compiler,
+        )
         job = _Job(
             request=request,
             arch=arch,
@@ -113,6 +122,7 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
             patcher=patcher,
             config=config,
             compilers=toolchain.choices(arch, request.compiler, reporter=reporter),
+            base=base,
         )
         kernel = None if request.force else _built(job, reporter)
         if kernel is None:
@@ -131,6 +141,14 @@ def build(request: BuildRequest, *, patcher: Patcher | None, reporter: Reporter)
         return kernel
 
 
+def _base(request: BuildRequest, arch: Arch, reporter: Reporter) -> BaseConfig | None:
+    if request.base_config is None:
+        return None
+    return base_config.resolve(
+        request.base_config, arch=arch, cache=paths.cache_dir() / "src", reporter=reporter
+    )
+
+
 def _built(job: _Job, reporter: Reporter) -> Kernel | None:
     kernel = filing.find_by_recipe(job.recipe)
     if kernel is not None:
@@ -145,7 +163,7 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
     compiler = job.compilers.decide(at.tree, reporter=reporter)
     patch = workspace.prepare_tree(at, job.source, job.patcher, reporter=reporter)
     make = Make(tree=at.tree, arch=job.arch, compiler=compiler)
-    final = configure(at, make, job.config, job.arch, reporter=reporter)
+    final = configure(at, make, job.config, job.arch, base=job.base, reporter=reporter)
     kernel_id = content_hash(
         [
             ("source", job.source.identity.encode()),
@@ -161,7 +179,9 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
     if not make.cached:
         reporter.info("ccache is not installed; with it the next build is much quicker")
     target, image = _product(job.arch, final)
-    compile_kernel(at, make, target, jobs=job.request.jobs or default_jobs(), reporter=reporter)
+    jobs = job.request.jobs or default_jobs()
+    modular = modules.has_modules(final)
+    compile_kernel(at, make, target, modules=modular, jobs=jobs, reporter=reporter)
     kernel = filing.file_kernel(
         filing.Product(
             kernel_id=kernel_id,
@@ -177,6 +197,7 @@ def _make(job: _Job, at: Workspace, reporter: Reporter) -> Kernel:
             build_seconds=time.monotonic() - started,
             without=job.patcher.without if job.patcher else (),
             aside=job.request.aside,
+            modules=modules.install(at, make) if modular else None,
         ),
         replace=job.request.force,
     )

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def compile_kernel(
-    workspace: Workspace, make: Make, target: str, *, jobs: int, reporter: Reporter
+    workspace: Workspace,
+    make: Make,
+    target: str,
+    *,
+    modules: bool = False,
+    jobs: int,
+    reporter: Reporter,
 ) -> None:
     """Make ``target`` in a configured work directory; what is made already stays.
 
@@ -29,6 +35,7 @@ def compile_kernel(
         workspace: The work directory.
         make: How make is called.
         target: What it is to make.
+        modules: Whether it makes the modules, too.
         jobs: How many jobs at once.
         reporter: Gets the progress.
 
@@ -43,10 +50,11 @@ def compile_kernel(
         counter = steps.StepCounter(total=None)  # nobody knows how little has to be made again
     else:
         counter = steps.StepCounter(
-            total=steps.expected(version), done=0 if fresh else _made_already(workspace.objects)
+            total=steps.expected(version, modules=modules),
+            done=0 if fresh else _made_already(workspace.objects),
         )
     workspace.update(started=True, compiled=False)
-    argv = make.argv(f"-j{jobs}", target)
+    argv = make.argv(f"-j{jobs}", target, *(("modules",) if modules else ()))
     lines: list[str] = []
     with workspace.log.open("a", encoding="utf-8") as log:
 
@@ -64,7 +72,8 @@ def compile_kernel(
         raise _failure(workspace, make, lines, status)
     reporter.progress(counter.finish())
     if fresh:
-        steps.remember(version, sum(buildlog.step(line) is not None for line in lines))
+        made = sum(buildlog.step(line) is not None for line in lines)
+        steps.remember(version, made, modules=modules)
     workspace.update(compiled=True)
 
 

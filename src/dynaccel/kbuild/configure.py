@@ -9,7 +9,7 @@ from dynaccel.core.artifacts import content_hash, write_atomic
 from dynaccel.core.errors import BuildError
 from dynaccel.core.versions import KernelVersion
 from dynaccel.host import paths, process
-from dynaccel.kbuild import buildlog, space, symbols
+from dynaccel.kbuild import base_config, buildlog, space, symbols
 from dynaccel.kbuild.fragment import Fragment
 from dynaccel.kbuild.kconfig import Config
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
+    from dynaccel.kbuild.base_config import BaseConfig
     from dynaccel.kbuild.make import Make
     from dynaccel.kbuild.workspace import Workspace
 
@@ -25,19 +26,23 @@ ACCELERATION = "DYNACCEL"
 _OURS = (ACCELERATION, "SPEEDUP_RATIO")
 
 
-def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) -> Fragment:
+def requested_config(
+    arch: Arch, extra: tuple[Path, ...], *, accelerated: bool, whole: bool = True
+) -> Fragment:
     """Return the configuration to ask for: the shipped one, overridden by the user's files.
 
     Args:
         arch: The architecture.
         extra: The user's files; a later one wins.
         accelerated: Whether the tree is patched; else dynaccel's own symbols are left out.
+        whole: All of a guest's kernel; else what a distribution's configuration gets on top.
 
     Raises:
         UserError: A file cannot be read, or is not a configuration.
     """
     shipped = paths.data_dir("kernel") / "configs"
-    files = [*(shipped / name for name in arch.fragments), *extra]
+    names = arch.fragments if whole else (base_config.FRAGMENT,)
+    files = [*(shipped / name for name in names), *extra]
     fragment = Fragment().then(*(Fragment.read(path) for path in files))
     if accelerated:
         return fragment
@@ -45,7 +50,13 @@ def requested_config(arch: Arch, extra: tuple[Path, ...], *, accelerated: bool) 
 
 
 def configure(
-    workspace: Workspace, make: Make, fragment: Fragment, arch: Arch, *, reporter: Reporter
+    workspace: Workspace,
+    make: Make,
+    fragment: Fragment,
+    arch: Arch,
+    *,
+    base: BaseConfig | None,
+    reporter: Reporter,
 ) -> Config:
     """Make the ``.config`` in the work directory, unless it is there already, and return it.
 
@@ -54,6 +65,7 @@ def configure(
         make: How make is called.
         fragment: What is asked for; that of it which holds for the tree's version counts.
         arch: The architecture.
+        base: What it is put on top of; None: all else is off.
         reporter: Hears that something is done.
 
     Raises:
@@ -64,21 +76,30 @@ def configure(
     requested = fragment.at(KernelVersion.of_tree(workspace.tree))
     state = workspace.load()
     file = workspace.objects / ".config"
-    stamp = _stamp(workspace, make, requested.asked)
+    stamp = _stamp(workspace, make, requested.asked, base)
     if state is None or state.configured is None or state.configured != _sealed(stamp, file):
         reporter.info("configuring")
-        _run_kconfig(workspace, make, requested.asked)
+        _run_kconfig(workspace, make, requested.asked, base)
         workspace.update(configured=_sealed(stamp, file), compiled=False)
     final = Config.read(file)
     _check(workspace.tree, requested.demanded, final, arch)
     return final
 
 
-def _run_kconfig(workspace: Workspace, make: Make, requested: Config) -> None:
+def _run_kconfig(
+    workspace: Workspace, make: Make, requested: Config, base: BaseConfig | None
+) -> None:
     fragment = workspace.directory / "requested.config"
     write_atomic(fragment, requested.render().encode())
     workspace.objects.mkdir(exist_ok=True)
-    for argv in (make.allnoconfig(fragment), make.argv("olddefconfig")):
+    steps = [make.argv("olddefconfig")]
+    if base is None:
+        steps.insert(0, make.allnoconfig(fragment))
+    else:
+        # What is asked for stands last: of the members of a choice Kconfig takes the last one.
+        rest = base.config.without(lambda name: name in requested.symbols)
+        write_atomic(workspace.objects / ".config", rest.merge(requested).render().encode())
+    for argv in steps:
         done = process.run(argv, cwd=workspace.tree, check=False)
         output = (done.stdout + done.stderr).decode(errors="replace")
         with workspace.log.open("a", encoding="utf-8") as log:
@@ -110,15 +131,16 @@ def _check(tree: Path, requested: Config, final: Config, arch: Arch) -> None:
     )
 
 
-def _stamp(workspace: Workspace, make: Make, requested: Config) -> str:
+def _stamp(workspace: Workspace, make: Make, requested: Config, base: BaseConfig | None) -> str:
     patch = workspace.patch.read_bytes() if workspace.patch.exists() else b""
-    return content_hash(
-        [
-            ("requested", requested.render().encode()),
-            ("patch", patch),
-            ("make", process.command_line(make.argv()).encode()),
-        ]
-    )
+    parts = [
+        ("requested", requested.render().encode()),
+        ("patch", patch),
+        ("make", process.command_line(make.argv()).encode()),
+    ]
+    if base is not None:
+        parts.append(("base", base.config.render().encode()))
+    return content_hash(parts)
 
 
 def _sealed(stamp: str, file: Path) -> str | None:

@@ -14,6 +14,7 @@ from dynaccel.host import process, suites, tools
 from dynaccel.kbuild import space
 
 if TYPE_CHECKING:
+    from dynaccel.core.arches import Arch
     from dynaccel.core.events import Reporter
 
 INSTALLED = Path("/usr/src")
@@ -58,7 +59,7 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     installed = INSTALLED / f"{package}.tar.xz"
     if installed.is_file():
         return installed
-    apt, offered = _find_offer(package, version, cache=cache, reporter=reporter)
+    apt, offered = find_offer(package, version, cache=cache, reporter=reporter)
     if apt is None or offered is None:
         kept = sorted(cache.glob(f"{package}_*.tar.xz"), key=lambda path: path.stat().st_mtime)
         if kept:
@@ -76,15 +77,27 @@ def find_archive(version: str, *, cache: Path, reporter: Reporter) -> Path:
     return target
 
 
-def _find_offer(
-    package: str, version: str, *, cache: Path, reporter: Reporter
+def find_offer(
+    package: str, version: str, *, cache: Path, reporter: Reporter, arch: Arch | None = None
 ) -> tuple[suites.Apt | None, str | None]:
+    """Return who has a package of Linux' source, and in which version; None for what there is not.
+
+    Args:
+        package: Its name.
+        version: The series of Linux, such as ``6.1``.
+        cache: Where package lists of other releases of Debian are kept.
+        reporter: Hears that such lists are fetched.
+        arch: Whose package; None: this machine's.
+    """
     apt = suites.machine_apt()
     if apt is None:
         return None, None
-    offered = apt.candidate(package)
+    foreign = None if arch is None or arch.native else arch.debian
+    offered = None if foreign else apt.candidate(package)
     if offered is None and version in SUITES:
-        apt = suites.suite_apt(*SUITES[version], state=cache / "apt", reporter=reporter)
+        apt = suites.suite_apt(
+            *SUITES[version], state=cache / "apt", reporter=reporter, architecture=foreign
+        )
         offered = apt.candidate(package) if apt is not None else None
     return apt, offered
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import staged_directory, write_atomic
 from dynaccel.core.errors import InfrastructureError, UserError
-from dynaccel.core.kernels import MANIFEST, Kernel, KernelManifest
+from dynaccel.core.kernels import MANIFEST, MODULES, Kernel, KernelManifest
 from dynaccel.host import kernels, process
 from dynaccel.kbuild.configure import ACCELERATION
 from dynaccel.kbuild.kconfig import OFF
@@ -43,6 +43,7 @@ class Product:
         build_seconds: Real time that the build took.
         without: Names of the hooks that were left out.
         aside: Whether it is meant by its id alone.
+        modules: The directory that holds its modules as ``/lib/modules`` would; None: it has none.
     """
 
     kernel_id: str
@@ -58,6 +59,7 @@ class Product:
     build_seconds: float
     without: tuple[str, ...] = ()
     aside: bool = False
+    modules: Path | None = None
 
 
 def find_by_recipe(recipe: str) -> Kernel | None:
@@ -98,12 +100,15 @@ def file_kernel(product: Product, *, replace: bool) -> Kernel:
         image=product.image.name,
         without=product.without,
         aside=product.aside,
+        modules=product.modules is not None,
     )
     final = kernels.store_dir() / product.kernel_id[:12]
     with staged_directory(final) as staging:
         _copy_image(product, staging / product.image.name)
         shutil.copyfile(product.objects / ".config", staging / "config")
         shutil.copyfile(product.log, staging / "build.log")
+        if product.modules is not None:
+            shutil.copytree(product.modules, staging / MODULES, symlinks=True)
         if product.patch is not None:
             (staging / "dynaccel.patch").write_bytes(product.patch)
         (staging / RECIPE).write_text(product.recipe + "\n", encoding="ascii")

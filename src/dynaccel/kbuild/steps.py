@@ -23,15 +23,15 @@ _WINDOW = 200
 """The speed is that of the last so many steps: generated headers, C files and links differ."""
 
 
-def expected(version: KernelVersion) -> int:
+def expected(version: KernelVersion, *, modules: bool = False) -> int:
     """Return how many steps a whole build of ``version`` took the last time, or an estimate."""
-    number = _remembered().get(_key(version))
+    number = _remembered().get(_key(version, modules))
     return number if isinstance(number, int) and number > 0 else FIRST_ESTIMATE
 
 
-def remember(version: KernelVersion, steps: int) -> None:
-    """Keep how many steps a whole build of ``version`` took."""
-    write_json_atomic(_file_path(), {**_remembered(), _key(version): steps})
+def remember(version: KernelVersion, steps: int, *, modules: bool = False) -> None:
+    """Keep how many steps a whole build of ``version`` took, with modules or without."""
+    write_json_atomic(_file_path(), {**_remembered(), _key(version, modules): steps})
 
 
 class StepCounter:
@@ -75,8 +75,8 @@ class StepCounter:
         return Progress(stage="build", done=self._done, total=self._done, remaining_seconds=0.0)
 
 
-def _key(version: KernelVersion) -> str:
-    return f"{version.major}.{version.minor}"
+def _key(version: KernelVersion, modules: bool) -> str:
+    return f"{version.major}.{version.minor}{' with modules' if modules else ''}"
 
 
 def _file_path() -> Path:

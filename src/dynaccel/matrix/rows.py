@@ -41,6 +41,7 @@ class Row:
         arch: Its architecture, as ``uname -m`` says it.
         flavours: Names of configuration files in ``kernel/configs/flavours``; a later one wins.
         config: Configuration files of one's own, relative to the table; they win over flavours.
+        base_config: As ``dynaccel kernel build --base-config`` takes it; None: the shipped one.
         compiler: As ``dynaccel kernel build --compiler`` takes it, or ``auto``.
         cpus: Number of CPUs of the guest.
         ratios: The ratios to measure at.
@@ -55,6 +56,7 @@ class Row:
     arch: str = "x86_64"
     flavours: tuple[_Name, ...] = ()
     config: tuple[Path, ...] = ()
+    base_config: str | None = None
     compiler: str = AUTO
     cpus: Annotated[int, Field(ge=1, le=64)] = 2
     ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1)] = (1, 10, 100, 200, 1000)

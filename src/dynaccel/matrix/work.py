@@ -59,6 +59,7 @@ class GuestWork:
             arch=arches.parse(row.arch),
             fragments=row.fragments(),
             compiler=None if row.compiler == AUTO else row.compiler,
+            base_config=row.base_config,
             jobs=self._jobs,
             aside=True,
         )

@@ -40,10 +40,10 @@ def guest_image(*, arch: Arch, reporter: Reporter) -> Path:
     final = paths.cache_dir() / "guest" / _key(sources, compiler)
     if not (final / IMAGE).is_file():
         reporter.info("building the guest's agent (once)")
-        tools.require("cpio")
         with staged_directory(final) as staging:
             _compile(sources, compiler, staging / "init", arch)
-            write_atomic(staging / IMAGE, _pack(staging))
+            (staging / "init").chmod(0o755)
+            write_atomic(staging / IMAGE, pack(staging, ["init"]))
             (staging / "init").unlink()
     return final / IMAGE
 
@@ -76,9 +76,17 @@ def _compile(sources: Path, compiler: Path, output: Path, arch: Arch) -> None:
         ) from error
 
 
-def _pack(staging: Path) -> bytes:
+def pack(directory: Path, names: list[str]) -> bytes:
+    """Return an archive of files below ``directory``, the same for the same content.
+
+    Raises:
+        MissingError: There is no ``cpio``.
+        ProcessError: It failed.
+    """
     # Not compressed: the guest would spend more time on unpacking than the host on reading.
-    (staging / "init").chmod(0o755)
-    os.utime(staging / "init", (0, 0))  # --reproducible leaves the date in
+    tools.require("cpio")
+    for name in names:
+        os.utime(directory / name, (0, 0))  # --reproducible leaves the date in
     argv = ["cpio", "--create", "--format=newc", "--reproducible", "--owner=+0:+0", "--quiet"]
-    return process.run(argv, cwd=staging, stdin=b"init\n").stdout
+    listing = "".join(f"{name}\n" for name in names)
+    return process.run(argv, cwd=directory, stdin=listing.encode()).stdout

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dynaccel.core.arches import Arch
 
 ROOT_TAG = "root"
+MODULES_TAG = "modules"
 TRANSLATION_CACHE_MIB = 192
 """Limit of TCG's cache of translated code; QEMU would take a gigabyte."""
 
@@ -138,6 +139,7 @@ class MachineSpec:
         arch: What its kernel is for.
         kernel: Image to boot (x86-64: an ELF file with a PVH entry, or a bzImage; arm64: an Image).
         initramfs: The agent.
+        modules: The modules of its kernel, as ``/lib/modules/RELEASE``; None: it has none.
         sockets: Where the host listens.
         accelerator: What runs the guest's code.
         cpus: Number of virtual CPUs.
@@ -161,6 +163,7 @@ class MachineSpec:
     cpus: int = 2
     memory_bytes: int = 1 << 30
     root: Root | None = None
+    modules: Path | None = None
     shares: tuple[Share, ...] = ()
     net: bool = False
     keep_owners: bool = False
@@ -236,6 +239,8 @@ def _storage(spec: MachineSpec) -> list[tuple[str, str]]:
             pass
         case _:
             assert_never(spec.root)
+    if spec.modules is not None:
+        pairs += _directory(spec.modules, MODULES_TAG, keep_owners=spec.keep_owners, readonly=True)
     for share in spec.shares:
         pairs += _directory(share.source, share.tag, keep_owners=spec.keep_owners, readonly=False)
     return pairs

@@ -26,6 +26,7 @@ from dynaccel.vm import accelerator, guest, interrupts, job, machine, registry, 
 from dynaccel.vm.console import Console
 from dynaccel.vm.counter import counter_khz
 from dynaccel.vm.guest_image import guest_image
+from dynaccel.vm.modules import initramfs_for
 from dynaccel.vm.result import FAILED, SIGNALLED, TIMED_OUT, RunRequest, RunResult, error_kind
 from dynaccel.vm.session import Session, Verdict
 from dynaccel.vm.streams import Streams
@@ -104,7 +105,9 @@ class _Run:
         arch = arches.parse(kernel.manifest.arch)
         file_system = root.find_root(request.root, arch=arch, reporter=self._reporter)
         tools.require(arch.board.qemu)
-        initramfs = guest_image(arch=arch, reporter=self._reporter)
+        initramfs = initramfs_for(
+            kernel, guest_image(arch=arch, reporter=self._reporter), reporter=self._reporter
+        )
         self._accelerator = accelerator.choose(
             request.accelerator,
             arch=arch,
@@ -126,6 +129,7 @@ class _Run:
                 cpus=request.cpus,
                 memory_bytes=request.memory_bytes,
                 root=file_system,
+                modules=kernel.modules,
                 shares=shares,
                 net=request.net,
                 keep_owners=os.geteuid() == 0,
