@@ -305,7 +305,7 @@ static void end_children(const pid_t *children)
 
 static int parse_plan(char **texts, int count)
 {
-	int64_t milliseconds;
+	long long milliseconds;
 	char rest;
 
 	if (count < 1 || count > SEGMENTS)
@@ -313,7 +313,7 @@ static int parse_plan(char **texts, int count)
 	for (segments = 0; segments < count; segments++) {
 		struct segment *segment = &plan[segments];
 
-		if (sscanf(texts[segments], "%d:%ld%c", &segment->ratio, &milliseconds,
+		if (sscanf(texts[segments], "%d:%lld%c", &segment->ratio, &milliseconds,
 			   &rest) != 2 || segment->ratio < 1 || milliseconds < 1)
 			return -1;
 		segment->real_us = milliseconds * 1000;
