@@ -70,7 +70,7 @@ static void wait_futex_waitv(struct job *job)
 		{ .uaddr = (uintptr_t)&words[0], .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
 		{ .uaddr = (uintptr_t)&words[1], .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
 	};
-	struct timespec time = begin_timespec(job);
+	struct __kernel_timespec time = kernel_timespec(begin_timespec(job));
 	long result = syscall(SYS_futex_waitv, waiters, 2, 0, &time, job->wait->clock);
 
 	end(job);

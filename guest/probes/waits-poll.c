@@ -109,10 +109,10 @@ static void wait_epoll_pwait2(struct job *job)
 {
 	int fd = epoll_create1(EPOLL_CLOEXEC), result;
 	struct epoll_event event;
-	struct timespec time;
+	struct __kernel_timespec time;
 
 	need(job, fd >= 0);
-	time = begin_timespec(job);
+	time = kernel_timespec(begin_timespec(job));
 	result = syscall(SYS_epoll_pwait2, fd, &event, 1, &time, NULL, 0);
 	end(job);
 	expect(job, result == 0);

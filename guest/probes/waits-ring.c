@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
-#include <linux/time_types.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -63,12 +62,6 @@ static void ring_submit(struct ring *ring, const struct io_uring_sqe *entry)
 	ring->entries[0] = *entry;
 	array[0] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-}
-
-static struct __kernel_timespec kernel_timespec(struct timespec time)
-{
-	return (struct __kernel_timespec){ .tv_sec = time.tv_sec,
-					   .tv_nsec = time.tv_nsec };
 }
 
 static void wait_ring_timeout(struct job *job)

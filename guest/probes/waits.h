@@ -13,6 +13,7 @@
 #ifndef DYNACCEL_WAITS_H
 #define DYNACCEL_WAITS_H
 
+#include <linux/time_types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/time.h>
@@ -123,6 +124,13 @@ static inline struct timespec begin_timespec(struct job *job)
 	int64_t start = begin(job);
 
 	return timespec_of(job->wait->absolute ? start + job->ns : job->ns);
+}
+
+/* What newer calls take, in programs of 32 bits, too. */
+static inline struct __kernel_timespec kernel_timespec(struct timespec time)
+{
+	return (struct __kernel_timespec){ .tv_sec = time.tv_sec,
+					   .tv_nsec = time.tv_nsec };
 }
 
 extern const struct wait sleep_waits[], timer_waits[], poll_waits[],

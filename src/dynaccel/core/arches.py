@@ -54,6 +54,8 @@ class Arch:
             it always can.
         packed_target: What make makes for the image that QEMU can always enter.
         packed_image: That file, relative to the objects.
+        narrow_flag: What tells its compiler to make programs of 32 bits; None: it makes none.
+        narrow_packages: The Debian packages of the C library for such programs.
         board: The machine that its guests see.
     """
 
@@ -69,6 +71,8 @@ class Arch:
     direct_symbol: str | None = None
     packed_target: str
     packed_image: str
+    narrow_flag: str | None = None
+    narrow_packages: tuple[str, ...] = ()
     board: Board
 
     @property
@@ -103,6 +107,9 @@ X86_64 = Arch(
     direct_symbol="PVH",
     packed_target="bzImage",
     packed_image="arch/x86/boot/bzImage",
+    narrow_flag="-m32",
+    # Not gcc-multilib, beside which Debian has no compilers for other architectures.
+    narrow_packages=("libc6-dev-i386", "lib32gcc-12-dev"),
     board=Board(
         qemu="qemu-system-x86_64",
         package="qemu-system-x86",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core import arches
 from dynaccel.core.artifacts import content_hash, staged_directory
+from dynaccel.core.errors import MissingError
 from dynaccel.host import paths, process, tools
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def made_directory() -> Path:
     return made
 
 
-def probe(name: str, *, arch: Arch | None = None) -> Path:
+def probe(name: str, *, arch: Arch | None = None, narrow: bool = False) -> Path:
     """Return the program ``guest/probes/NAME.c``, compiled once for each state of its source.
 
     A large one goes on in files named ``NAME-*.c``; a hyphen in a name means nothing else.
@@ -32,9 +33,10 @@ def probe(name: str, *, arch: Arch | None = None) -> Path:
     Args:
         name: The probe.
         arch: What it is to run on; this machine when None.
+        narrow: As a program of 32 bits.
 
     Raises:
-        MissingError: There is no compiler.
+        MissingError: There is no compiler, or no C library for programs of 32 bits.
         ProcessError: It does not compile.
     """
     arch = arch or arches.native()
@@ -42,10 +44,38 @@ def probe(name: str, *, arch: Arch | None = None) -> Path:
     sources = [texts / f"{name}.c", *sorted(texts.glob(f"{name}-*.c"))]
     headers = sorted(texts.glob("*.h"))
     parts = [(file.name, file.read_bytes()) for file in [*sources, *headers]]
-    parts += [("flags", " ".join(FLAGS).encode()), ("arch", arch.name.encode())]
+    flags = (*FLAGS, _narrow_flag(arch)) if narrow else FLAGS
+    parts += [("flags", " ".join(flags).encode()), ("arch", arch.name.encode())]
     final = made_directory() / content_hash(parts)[:16]
     if not (final / name).is_file():
         compiler = tools.require_compiler(arch)
         with staged_directory(final) as staging:
-            process.run([compiler, *FLAGS, "-o", staging / name, *sources])
+            process.run([compiler, *flags, "-o", staging / name, *sources])
     return final / name
+
+
+def _narrow_flag(arch: Arch) -> str:
+    """Return what makes the compiler's programs such of 32 bits.
+
+    Raises:
+        MissingError: It makes none, or has no C library for them.
+    """
+    if arch.narrow_flag is None:
+        raise MissingError(f"the compiler for {arch.debian} makes no programs of 32 bits")
+    source = '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n'
+    argv: list[str | Path] = [
+        tools.require_compiler(arch),
+        arch.narrow_flag,
+        "-static",
+        "-x",
+        "c",
+        "-",
+        "-o",
+    ]
+    tried = process.run([*argv, "/dev/null"], stdin=source.encode(), check=False)
+    if tried.returncode != 0:
+        raise MissingError(
+            "programs of 32 bits cannot be compiled: their C library is not installed",
+            hint=tools.install_command(*arch.narrow_packages),
+        )
+    return arch.narrow_flag

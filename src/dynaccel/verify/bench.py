@@ -44,6 +44,8 @@ _CPU_NAME = (
     " -e 's/^CPU implementer[^:]*: \\(.*\\)/implementer \\1/p' /proc/cpuinfo | head -n 1"
 )
 """x86 has a name for its processor, arm64 numbers."""
+CANNOT_RUN = "126"
+"""The status by which a shell says that a program is of no kind that the kernel knows."""
 ENDING_SECONDS = 5.0
 """A guest that is told to end has that long, in real time."""
 CALIBRATION_SECONDS = 2.0
@@ -77,7 +79,8 @@ class Bench:
         self._arch = arch
         self.local = local
         self._shell = shell
-        self._programs: dict[str, str] = {}
+        self._programs: dict[tuple[str, bool], str] = {}
+        self._narrow = False
         self._ratio = RATIO_MAX
         self._errors = "/dev/null"
         where = "mktemp -d /dev/shm/dynaccel.XXXXXX"
@@ -144,6 +147,21 @@ class Bench:
             raise StageError(
                 f"the probe {name} printed a line that is no JSON", detail=process.tail(said)
             ) from error
+
+    @contextmanager
+    def narrow(self) -> Iterator[None]:
+        """Run probes as programs of 32 bits for the length of the block.
+
+        Raises:
+            MissingError: They cannot be compiled, or the kernel does not run them.
+        """
+        self._narrow = True
+        try:
+            if self._line(f"{self._program('clocks')} </dev/null || echo $?") == CANNOT_RUN:
+                raise MissingError("the kernel does not run programs of 32 bits")
+            yield
+        finally:
+            self._narrow = False
 
     def set_ratio(self, ratio: int) -> None:
         """Make time flow ``ratio`` times faster there from now on.
@@ -253,12 +271,13 @@ class Bench:
 
     def _program(self, name: str) -> str:
         # From the shared root the first execution of a program takes tens of milliseconds.
-        if name not in self._programs:
-            copy = f"{self._directory}/{name}"
-            program = programs.probe(name, arch=self._arch)
+        key = (name, self._narrow)
+        if key not in self._programs:
+            copy = f"{self._directory}/{name}{'-32' if self._narrow else ''}"
+            program = programs.probe(name, arch=self._arch, narrow=self._narrow)
             self.shell(f"cp {shlex.quote(str(program))} {copy}")
-            self._programs[name] = copy
-        return self._programs[name]
+            self._programs[key] = copy
+        return self._programs[key]
 
 
 @contextmanager

@@ -55,11 +55,13 @@ class Sign:
         return all(re.search(pattern, text) for pattern, text in patterns)
 
 
+_CLOCKS = "clocks|32-bit programs"
+
 SIGNS = (
     # What the scheduler's clock feeds, and what the tick counts.
-    Sign(part="clocks", name="kernel's log|ftrace stamp, (local|global)", hooks=("sched-clock",)),
-    Sign(part="clocks", name="perf's clock", hooks=("perf-user-time",)),
-    Sign(part="clocks", name="CPU time of a spinning", hooks=("sched-clock",)),
+    Sign(part=_CLOCKS, name="kernel's log|ftrace stamp, (local|global)", hooks=("sched-clock",)),
+    Sign(part=_CLOCKS, name="perf's clock", hooks=("perf-user-time",)),
+    Sign(part=_CLOCKS, name="CPU time of a spinning", hooks=("sched-clock",)),
     Sign(name="/proc/stat", early=True, hooks=("tick-dynticks", "cpu-time")),
     Sign(name="/proc/stat", early=False, hooks=("cpu-time", "clockevents")),
     Sign(name="ticks of a busy CPU", early=True, hooks=("tick-dynticks", "tick-periodic")),
@@ -73,7 +75,7 @@ SIGNS = (
     Sign(part="cpu time", hooks=("sched-clock",)),
     # What the tick brings along.
     Sign(
-        part="clocks",
+        part=_CLOCKS,
         name="coarse|mtime|^times$|^time, |uptime|leap|adjtime",
         hooks=("tick-dynticks", "tick-periodic", "clockevents"),
     ),
@@ -85,10 +87,11 @@ SIGNS = (
     Sign(mechanism="wheel", early=True, hooks=("timer-wheel",)),
     Sign(mechanism="jiffies", early=True, hooks=("tick-dynticks", "tick-periodic")),
     Sign(part="waits", hooks=("clockevents", "tick-dynticks")),
+    Sign(part="32-bit programs", mechanism=".", hooks=("clockevents", "tick-dynticks")),
     Sign(part="kernel timers", name="pressure", hooks=("pressure", "sched-clock")),
     Sign(part="kernel timers", hooks=("clockevents", "tick-dynticks")),
     # The clock itself.
-    Sign(part="clocks|changes", hooks=("clocksource",)),
+    Sign(part=f"{_CLOCKS}|changes", hooks=("clocksource",)),
     # What the kernel says of itself.
     Sign(part="log", note="soft lockup|hard LOCKUP", hooks=("watchdog-lockup",)),
     Sign(part="log", note="rcu.*stall|stall.*rcu", hooks=("watchdog-rcu",)),

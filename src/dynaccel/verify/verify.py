@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dynaccel.core.errors import UserError
+from dynaccel.core.errors import StageError, UserError
 from dynaccel.core.events import Progress
 from dynaccel.verify import culprits
+from dynaccel.verify.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynaccel.verify.bench import Bench
-    from dynaccel.verify.check import Check
 
 RATIOS = (1, 10, 100, 1000)
 
@@ -24,6 +24,7 @@ PARTS = {
     "clocks": "dynaccel.verify.parts.clocks",
     "waits": "dynaccel.verify.parts.waits",
     "re-timed waits": "dynaccel.verify.parts.retimed",
+    "32-bit programs": "dynaccel.verify.parts.narrow",
     "kernel timers": "dynaccel.verify.parts.kernel_timers",
     "hardware waits": "dynaccel.verify.parts.hardware",
     "cpu time": "dynaccel.verify.parts.cpu_time",
@@ -97,10 +98,10 @@ class Verifier:
         self._machine = bench.description()
 
     def run(self) -> Verification:
-        """Measure everything.
+        """Measure everything; a part that cannot be measured to its end is a check that fails.
 
         Raises:
-            StageError: A probe failed or the guest ended.
+            StageError: The guest ended.
         """
         reporter = self._bench.reporter
         total = len(self._parts)
@@ -108,11 +109,24 @@ class Verifier:
             reporter.progress(Progress(stage="verify", done=number, total=total, message=part))
             self._bench.set_ratio(1)
             measure = importlib.import_module(PARTS[part]).measure
-            self._checks.extend(map(culprits.named, measure(self._bench, self._ratios)))
+            try:
+                self._checks.extend(map(culprits.named, measure(self._bench, self._ratios)))
+            except StageError as error:
+                self._go_on_after(part, error)
         reporter.progress(Progress(stage="verify", done=total, total=total))
         self._bench.set_ratio(1)
         self._bench.calibrate()
         return self.so_far()
+
+    def _go_on_after(self, part: str, error: StageError) -> None:
+        """Note that a part stopped; raise its error again when the guest is gone with it."""
+        try:
+            self._bench.set_ratio(1)
+        except StageError:
+            raise error from None
+        detail = f": {error.detail}" if error.detail else ""
+        note = f"it stopped: {error.message}{detail} ({error.hint})"
+        self._checks.append(Check(part=part, name="all of this part", ratio=1, ok=False, note=note))
 
     def so_far(self) -> Verification:
         """Return what has been measured up to now."""
