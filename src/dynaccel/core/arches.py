@@ -55,7 +55,8 @@ class Arch:
         packed_target: What make makes for the image that QEMU can always enter.
         packed_image: That file, relative to the objects.
         narrow_flag: What tells its compiler to make programs of 32 bits; None: it makes none.
-        narrow_packages: The Debian packages of the C library for such programs.
+        narrow_packages: The Debian packages with the libraries for such programs; ``{}`` stands for
+            the compiler's major version.
         board: The machine that its guests see.
     """
 
@@ -109,7 +110,7 @@ X86_64 = Arch(
     packed_image="arch/x86/boot/bzImage",
     narrow_flag="-m32",
     # Not gcc-multilib, beside which Debian has no compilers for other architectures.
-    narrow_packages=("libc6-dev-i386", "lib32gcc-12-dev"),
+    narrow_packages=("libc6-dev-i386", "lib32gcc-{}-dev"),
     board=Board(
         qemu="qemu-system-x86_64",
         package="qemu-system-x86",

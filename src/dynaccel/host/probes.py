@@ -74,8 +74,9 @@ def _narrow_flag(arch: Arch) -> str:
     ]
     tried = process.run([*argv, "/dev/null"], stdin=source.encode(), check=False)
     if tried.returncode != 0:
+        major = process.run([argv[0], "-dumpversion"], check=False).text.partition(".")[0].strip()
         raise MissingError(
             "programs of 32 bits cannot be compiled: their C library is not installed",
-            hint=tools.install_command(*arch.narrow_packages),
+            hint=tools.install_command(*(name.format(major) for name in arch.narrow_packages)),
         )
     return arch.narrow_flag
