@@ -477,8 +477,12 @@ def test_clean_leaves_the_kernels_and_what_a_build_uses(
         clean(reporter=reporter)
     assert directory.is_dir()
     assert "in use" in reporter.lines[0]
+    compiler = machine.cache / "toolchains/gcc-9/usr/bin/gcc-9"
+    compiler.parent.mkdir(parents=True)
+    compiler.write_text("fetched\n")
     assert clean(reporter=QUIET) > 0
     assert not directory.exists()
+    assert not compiler.exists()
     assert kernels.installed() == [kernel]
 
 

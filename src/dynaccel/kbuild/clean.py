@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dynaccel.core.errors import UserError
 from dynaccel.host import kernels
 from dynaccel.kbuild import lock, space, workspace
+from dynaccel.kbuild.compilers import toolchains_dir
 from dynaccel.kbuild.source import downloads_dir
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def remove(directories: Sequence[Path]) -> int:
 
 
 def clean(*, reporter: Reporter) -> int:
-    """Remove all work directories that no build is using, and all fetched sources.
+    """Remove all work directories that no build is using, and all fetched sources and compilers.
 
     The built kernels stay, and so does ccache's directory, which makes the next build quick.
 
@@ -84,9 +85,10 @@ def clean(*, reporter: Reporter) -> int:
         if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
             freed += space.used(path)
             shutil.rmtree(path, ignore_errors=True)
-    if downloads_dir().is_dir():
-        freed += space.used(downloads_dir())
-        shutil.rmtree(downloads_dir(), ignore_errors=True)
+    for directory in (downloads_dir(), toolchains_dir()):
+        if directory.is_dir():
+            freed += space.used(directory)
+            shutil.rmtree(directory, ignore_errors=True)
     return freed
 
 
