@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DRAIN_SECONDS = 0.5
-"""How long the last words of a QEMU that ended may take to be read."""
+_DRAIN_SECONDS = 5.0
+"""How long the last words of a QEMU that ended may take to be read; on a busy host that is long."""
+_DRAIN_STEP_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +310,7 @@ class Guest:
         limit = time.monotonic() + _DRAIN_SECONDS
         await asyncio.wait(readers, timeout=_DRAIN_SECONDS)
         while time.monotonic() < limit and not _all_read(qmp):  # noqa: ASYNC110
-            await asyncio.sleep(_DRAIN_SECONDS / 50)
+            await asyncio.sleep(_DRAIN_STEP_SECONDS)
         self._fail(self._obituary())
 
     def _obituary(self) -> GuestError:
