@@ -276,6 +276,13 @@ def test_each_ratio_is_set_and_the_last_is_one(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
+def test_at_ratio_1_a_tick_that_the_host_delayed_is_linux_own_affair() -> None:
+    tick = 0.004
+    within, beyond = (record("wheel-short", 0.04, 0.04 - off * tick, ratio=1) for off in (0.9, 1.1))
+    assert judged(within, ratio=1)[0].ok
+    assert not judged(beyond, ratio=1)[0].ok
+
+
 def test_a_late_timer_is_measured_again_and_an_early_one_is_not() -> None:
     late, early = FakeBench(late=5), FakeBench(late=-0.5)
     for bench in (late, early):
