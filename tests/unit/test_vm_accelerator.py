@@ -31,7 +31,6 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "kvm"
     path.touch()
     monkeypatch.setattr(accelerator, "_DEVICE", path)
-    monkeypatch.setattr(accelerator, "PROOF_SECONDS", 1.0)
     return path
 
 
@@ -74,6 +73,7 @@ def test_without_a_proof_auto_takes_tcg_and_says_why(
     fakes: Fakes, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     monkeypatch.setenv("FAKE_QEMU", mode)
+    monkeypatch.setattr(accelerator, "PROOF_SECONDS", 1.0)
     reporter = Warnings()
     assert _choose(AcceleratorChoice.AUTO, fakes, reporter) is Accelerator.TCG
     assert len(reporter.lines) == 1
