@@ -77,6 +77,9 @@ def _narrow_flag(arch: Arch) -> str:
         major = process.run([argv[0], "-dumpversion"], check=False).text.partition(".")[0].strip()
         raise MissingError(
             "programs of 32 bits cannot be compiled: their C library is not installed",
-            hint=tools.install_command(*(name.format(major) for name in arch.narrow_packages)),
+            # What they recommend would remove the compilers for other architectures.
+            hint=tools.install_command(
+                "--no-install-recommends", *(name.format(major) for name in arch.narrow_packages)
+            ),
         )
     return arch.narrow_flag
