@@ -20,6 +20,7 @@ PACKAGES = {
     "ccache": "ccache",
     "cpio": "cpio",
     "depmod": "kmod",
+    "dpkg-deb": "dpkg",
     "dpkg-source": "dpkg-dev",
     "flex": "flex",
     "gcc": "gcc",
