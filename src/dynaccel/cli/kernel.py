@@ -28,6 +28,7 @@ HWTIME = "hwtime"
 
 _LATER = {
     "patch": "dynaccel.cli.kernel_patch:patch",
+    "package": "dynaccel.cli.kernel_package:package",
     "hooks": "dynaccel.cli.kernel_hooks:hooks",
     "port": "dynaccel.cli.kernel_port:port",
     "matrix": "dynaccel.cli.kernel_matrix:matrix_command",

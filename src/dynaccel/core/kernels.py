@@ -74,3 +74,36 @@ class Kernel:
     def short_id(self) -> str:
         """The first twelve digits of the id, as users see and type it."""
         return self.manifest.id[:12]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltTree:
+    """A kernel's tree with its objects in place, for as long as the build stage holds it.
+
+    Attributes:
+        kernel: The kernel in the store that it was made again from.
+        release: What ``uname -r`` says in it.
+        version: The version of Linux, without what a build puts behind it.
+        objects: The directory of the objects, right below the tree.
+        image: The file that a boot loader loads, relative to the objects.
+        target: What make makes for that.
+        make: The words that call the kernel's make for it, in the surroundings of the build.
+        portable: The same for any machine that has the compiler: no cache of objects, no path but
+            ``linux`` for the tree.
+        modular: Whether it has modules.
+    """
+
+    kernel: Kernel
+    release: str
+    version: str
+    objects: Path
+    image: str
+    target: str
+    make: tuple[str, ...]
+    portable: str
+    modular: bool
+
+    @property
+    def tree(self) -> Path:
+        """The patched tree."""
+        return self.objects.parent

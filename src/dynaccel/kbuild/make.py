@@ -100,6 +100,19 @@ class Make:
         settings = [f"{name}={shlex.quote(value)}" for name, value in self._llvm().items()]
         return " ".join([*settings, *map(shlex.quote, self._words("V=1", target, cached=False))])
 
+    def portable(self, tree: str) -> str:
+        """Return a shell's line that calls make as here, for a tree that lies elsewhere.
+
+        Args:
+            tree: Path of that tree.
+        """
+        settings = {**_REPRODUCIBLE, "LC_ALL": "C"}
+        kept = [f'{name}="${name}"' for name in ("PATH", "HOME")]
+        fixed = [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
+        words = [word for word in self._words(cached=False) if word != str(self.tree)]
+        words.insert(words.index("-C") + 1, tree)
+        return " ".join(["env -i", *kept, *fixed, *map(shlex.quote, words)])
+
     def _words(self, *words: str, cached: bool | None = None) -> tuple[str, ...]:
         cached = self.cached if cached is None else cached
         command = "clang" if self.compiler.family is Family.CLANG else self.compiler.command

@@ -46,7 +46,11 @@ class RpmRequest:
 
 
 def build_rpms(
-    request: RpmRequest, output: Path, *, scratch: Path, on_line: Callable[[str], None]
+    request: RpmRequest,
+    output: Path,
+    *,
+    scratch: Path,
+    on_line: Callable[[str], None] | None = None,
 ) -> tuple[Path, ...]:
     """Run rpmbuild and return the packages, which lie in ``output`` then, sorted by name.
 
@@ -54,7 +58,7 @@ def build_rpms(
         request: What to make.
         output: Directory for the packages.
         scratch: Directory with room for all that is built on the way; nothing stays there.
-        on_line: Hears each line that rpmbuild writes.
+        on_line: Hears each line that rpmbuild writes; None: nobody does.
 
     Raises:
         MissingError: There is no rpmbuild.
@@ -80,7 +84,8 @@ def build_rpms(
 
         def hear(line: str) -> None:
             lines.append(line)
-            on_line(line)
+            if on_line is not None:
+                on_line(line)
 
         status = process.follow(
             _argv(request, top, spec),
