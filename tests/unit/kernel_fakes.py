@@ -108,7 +108,7 @@ done
 echo "  LD      $target"
 cat STEPS >vmlinux
 for image in arch/x86/boot/bzImage arch/arm64/boot/Image; do
-    [ "${image##*/}" = "$target" ] || continue
+    case " $* " in *" ${image##*/} "*) ;; *) continue ;; esac
     mkdir -p "$(dirname $image)"
     cp vmlinux $image
 done
