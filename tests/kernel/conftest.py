@@ -12,8 +12,8 @@ import pytest
 from dynaccel import patch
 from dynaccel.core.artifacts import content_hash, files_under, write_atomic
 from dynaccel.core.events import NullReporter
-from dynaccel.host import paths
-from dynaccel.kbuild import lock, source
+from dynaccel.host import lock, paths
+from dynaccel.kbuild import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

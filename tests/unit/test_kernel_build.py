@@ -20,8 +20,8 @@ from kernel_fakes import (
 from dynaccel.core import arches
 from dynaccel.core.errors import BuildError, InfrastructureError, MissingError, UserError
 from dynaccel.core.events import NullReporter
-from dynaccel.host import kernels, process
-from dynaccel.kbuild import BuildRequest, Patcher, build, clean, lock, space, workspace
+from dynaccel.host import kernels, lock, process
+from dynaccel.kbuild import BuildRequest, Patcher, build, clean, space, workspace
 from dynaccel.kbuild import source as sources
 
 if TYPE_CHECKING:

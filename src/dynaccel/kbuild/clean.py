@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import UserError
-from dynaccel.host import kernels
-from dynaccel.kbuild import lock, space, workspace
+from dynaccel.host import kernels, lock
+from dynaccel.kbuild import space, workspace
 from dynaccel.kbuild.compilers import toolchains_dir
 from dynaccel.kbuild.source import downloads_dir
 

@@ -18,8 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dynaccel.core.artifacts import write_atomic
 from dynaccel.core.errors import ProcessError
-from dynaccel.host import paths, process
-from dynaccel.kbuild import lock
+from dynaccel.host import lock, paths, process
 from dynaccel.kbuild import source as sources
 from dynaccel.kbuild.make import OBJECTS
 

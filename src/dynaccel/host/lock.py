@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A lock between processes: one build at a time in one work directory."""
+"""A lock between processes: one build in a directory, one publisher in a repository."""
 
 from __future__ import annotations
 
