@@ -46,6 +46,7 @@ class Entry:
 COMMANDS = {
     "run": Entry("dynaccel.cli.run:run", "Run a command in accelerated time.", RUN_FAILED),
     "kernel": Entry("dynaccel.cli.kernel:kernel", "Patch, build, list and delete kernels."),
+    "repo": Entry("dynaccel.cli.repo:repo", "Publish packages for dnf and apt, signed."),
     "set": Entry("dynaccel.cli.ratio:set_ratio", "Change the ratio of a guest or this machine."),
     "get": Entry("dynaccel.cli.ratio:get_ratio", "Print the ratio of a guest or this machine."),
     "status": Entry("dynaccel.cli.ratio:status", "Show what the time does, here or in a guest."),

@@ -124,6 +124,11 @@ def suite_apt(
     return apt if any((directory / "lists").glob("*Packages*")) else None
 
 
+def debian_mirror() -> str | None:
+    """Return the address of this machine's mirror of Debian; None when its apt knows none."""
+    return _mirrors().get(_LABEL)
+
+
 def _mirrors() -> dict[str, str]:
     """Return the addresses of this machine's mirrors by what their archives call themselves."""
     listed = process.run(
