@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "process.h"
+#include "system.h"
 
 enum step { STEP_CREDENTIALS, STEP_DIRECTORY, STEP_EXEC };
 
@@ -23,12 +24,6 @@ struct failure {
 };
 
 extern char **environ;
-
-static void default_signals(void)
-{
-	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
-}
 
 static int take_credentials(const struct job *job)
 {
@@ -43,10 +38,10 @@ static void child(const struct job *job, const int streams[3], int result)
 	/* What a login gives; process 1 has 4096 at most, too few for some. */
 	static const struct rlimit files = { 1024, 1 << 20 };
 	struct failure failure = { .step = STEP_CREDENTIALS };
-	sigset_t none;
 
 	setsid();
-	default_signals();
+	if (job->init)
+		system_place_command();
 	setrlimit(RLIMIT_NOFILE, &files);
 	umask(job->umask);
 	for (int i = 0; i < 3; i++)
@@ -62,8 +57,7 @@ static void child(const struct job *job, const int streams[3], int result)
 		goto failed;
 	failure.step = STEP_EXEC;
 	environ = job->env.list;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_default_signals();
 	execvp(job->args.list[0], job->args.list);
 failed:
 	failure.error = errno;

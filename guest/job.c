@@ -80,6 +80,10 @@ static bool read_record(struct job *job, const char *key, char *value)
 		return text_u64(value, &job->for_ns) && job->for_ns;
 	else if (!strcmp(key, "net"))
 		return read_net(job, value);
+	else if (!strcmp(key, "init"))
+		return (job->init = value)[0] == '/';
+	else if (!strcmp(key, "init_limit_ns"))
+		return text_u64(value, &job->init_limit_ns);
 	return true;
 }
 

@@ -33,6 +33,8 @@ struct job {
 	const char *ratio;
 	uint64_t for_ns; /* 0: none */
 	bool net_user;
+	const char *init; /* process 1 of the root's system; NULL: it boots none */
+	uint64_t init_limit_ns; /* real time for that; 0: none */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "log.h"
 
 void (*fatal_hook)(const char *message);
+bool fatal_powers_off;
 
 static void say(const char *message)
 {
@@ -43,7 +44,7 @@ void fatal(const char *format, ...)
 	say(message);
 	if (fatal_hook)
 		fatal_hook(message);
-	if (getpid() == 1) {
+	if (fatal_powers_off) {
 		sync();
 		reboot(RB_POWER_OFF);
 	}

@@ -2,6 +2,8 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
+
 /* Write one line to the console. */
 void console(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -14,5 +16,8 @@ void fatal(const char *format, ...)
 
 /* What fatal() calls to tell the host; unset until there is a control port. */
 extern void (*fatal_hook)(const char *message);
+
+/* Whether the guest ends with the agent; false where it is no guest. */
+extern bool fatal_powers_off;
 
 #endif

@@ -164,7 +164,7 @@ struct system_mount {
 	const char *path;
 	const char *options;
 	unsigned long flags;
-	bool optional; /* not every kernel has it */
+	bool optional; /* not every kernel has it; a system mounts it itself */
 };
 
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -180,11 +180,17 @@ static const struct system_mount system_mounts[] = {
 	{ "tracefs", "/sys/kernel/tracing", NULL, SAFE, true },
 };
 
-static const char *mount_system(void)
+/*
+ * A system that boots in the root gets what an initramfs hands over. The rest it
+ * mounts as it likes: the older ones want other control groups.
+ */
+static const char *mount_system(bool boots)
 {
 	for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++) {
 		const struct system_mount *what = &system_mounts[i];
 
+		if (boots && what->optional)
+			continue;
 		mkdir(what->path, 0755);
 		if (mount(what->type, what->path, what->type, what->flags, what->options) < 0 &&
 		    !what->optional)
@@ -265,10 +271,17 @@ const char *mounts_root(const struct job *job)
 		problem = provide_modules();
 	if (problem)
 		return problem;
-	problem = mount_system();
+	problem = mount_system(job->init != NULL);
 	if (problem)
 		return problem;
 	finish_dev();
+	return NULL;
+}
+
+const char *mounts_shares(const struct job *job)
+{
+	const char *problem = NULL;
+
 	for (size_t i = 0; i < job->shares.count && !problem; i++)
 		problem = mount_share(job->shares.list[i]);
 	return problem;

@@ -9,9 +9,12 @@ void mounts_early(void);
 
 /*
  * Build the job's root and make it the agent's own, with all that belongs to
- * it. Returns NULL, or what went wrong.
+ * it but the shares. Returns NULL, or what went wrong.
  */
 const char *mounts_root(const struct job *job);
+
+/* Mount the shares. Returns NULL, or what went wrong. */
+const char *mounts_shares(const struct job *job);
 
 /* Write back and let go of the shares. */
 void mounts_release(const struct job *job);

@@ -16,6 +16,7 @@ void power_end_processes(void)
 {
 	if (kill(-1, SIGKILL) < 0)
 		return; /* there is none */
+	/* Those of a system are process 1's to wait for; it cannot be killed. */
 	for (int i = 0; i < END_POLLS; i++) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;

@@ -15,6 +15,7 @@
 #include "net.h"
 #include "run.h"
 #include "streams.h"
+#include "system.h"
 
 #define SETTLE_POLL_NS (5 * NS_PER_MS)
 #define SETTLE_POLLS 600
@@ -22,6 +23,7 @@
 
 enum state {
 	STATE_IDLE,      /* before START, and after FAILED */
+	STATE_BOOTING,   /* the root's system is on its way up */
 	STATE_PREPARING, /* forked; loading, or the clocksource is not settled */
 	STATE_RUNNING,
 	STATE_DRAINING,  /* ended; its output is still on the way */
@@ -41,6 +43,7 @@ static uint64_t exit_virtual_ns;
 static bool ended_by_for;
 static struct real_timer settle, killer;
 static struct watch for_timer;
+static const struct system_report *system_report; /* NULL: the agent is all there is */
 
 const struct job *run_job(void)
 {
@@ -82,7 +85,7 @@ static void handle_for(struct watch *watch)
 
 bool run_signal(int number)
 {
-	if (state == STATE_PREPARING)
+	if (state == STATE_BOOTING || state == STATE_PREPARING)
 		early_signals |= 1ull << (number - 1);
 	else if (state == STATE_RUNNING)
 		kill(-command, number);
@@ -104,14 +107,8 @@ static bool accelerate(void)
 	return false;
 }
 
-/*
- * The date comes after the ratio: to set the ratio takes milliseconds, and
- * they are seconds afterwards.
- */
-static bool set_clocks(void)
+static bool set_date(void)
 {
-	if (!accelerate())
-		return false;
 	if (!job.has_realtime || clock_set_realtime(job.realtime_ns) == 0)
 		return true;
 	run_fail(125, "Linux does not let its clock start at that date: %s "
@@ -119,11 +116,34 @@ static bool set_clocks(void)
 	return false;
 }
 
+/*
+ * The date comes after the ratio: to set the ratio takes milliseconds, and
+ * they are seconds afterwards. A system has got it before it booted.
+ */
+static bool set_clocks(void)
+{
+	return accelerate() && (job.init || set_date());
+}
+
+static void tell_started(uint64_t start_ns)
+{
+	struct buffer *frame = control_begin(FRAME_STARTED);
+
+	frame_add_number(frame, "pid", command);
+	frame_add_number(frame, "virtual_ns", start_ns);
+	frame_add_number(frame, "ratio", clock_ratio());
+	if (system_report) {
+		frame_add(frame, "system", system_report->state);
+		for (int i = 0; system_report->failed[i]; i++)
+			frame_add(frame, "failed", system_report->failed[i]);
+	}
+	control_send();
+}
+
 /* Set the clocks and let the command go. */
 static void release(void)
 {
 	uint64_t start_ns;
-	struct buffer *frame;
 
 	if (!set_clocks()) {
 		kill(command, SIGKILL);
@@ -137,11 +157,7 @@ static void release(void)
 	command_release(command);
 	if (job.for_ns)
 		virtual_timer_arm(&for_timer, start_ns, job.for_ns, handle_for);
-	frame = control_begin(FRAME_STARTED);
-	frame_add_number(frame, "pid", command);
-	frame_add_number(frame, "virtual_ns", start_ns);
-	frame_add_number(frame, "ratio", clock_ratio());
-	control_send();
+	tell_started(start_ns);
 }
 
 /*
@@ -186,18 +202,12 @@ static const char *prepare(const struct frame *start)
 	return problem;
 }
 
-void run_start(const struct frame *start)
+/* Load the command, with all that belongs to it alone. */
+static void load_command(void)
 {
-	static bool once;
-	const char *problem;
+	const char *problem = mounts_shares(&job);
 	int ends[3];
 
-	if (once) {
-		control_error("START came twice");
-		return;
-	}
-	once = true;
-	problem = prepare(start);
 	if (problem) {
 		run_fail(125, "%s", problem);
 		return;
@@ -215,6 +225,47 @@ void run_start(const struct frame *start)
 	start_result.handle = check_loading;
 	loop_add(&start_result);
 	wait_settled();
+}
+
+static void system_came_up(const struct system_report *report)
+{
+	system_report = report;
+	if (report->problem)
+		run_fail(125, "%s", report->problem);
+	else
+		load_command();
+}
+
+static void boot_system(void)
+{
+	const char *problem;
+
+	if (!set_date())
+		return;
+	problem = system_start(&job, system_came_up);
+	if (problem)
+		run_fail(125, "%s", problem);
+	else
+		state = STATE_BOOTING;
+}
+
+void run_start(const struct frame *start)
+{
+	static bool once;
+	const char *problem;
+
+	if (once) {
+		control_error("START came twice");
+		return;
+	}
+	once = true;
+	problem = prepare(start);
+	if (problem)
+		run_fail(125, "%s", problem);
+	else if (job.init)
+		boot_system();
+	else
+		load_command();
 }
 
 void run_reap(void)
@@ -235,6 +286,13 @@ void run_reap(void)
 	}
 }
 
+static const char *ended_by(void)
+{
+	if (ended_by_for)
+		return "for";
+	return job.init && system_ends() ? "shutdown" : "itself";
+}
+
 static void tell_exited(void)
 {
 	struct buffer *frame = control_begin(FRAME_EXITED);
@@ -246,7 +304,7 @@ static void tell_exited(void)
 	frame_add_number(frame, "virtual_ns", exit_virtual_ns);
 	frame_add_number(frame, "stdout", streams_stdout_bytes());
 	frame_add_number(frame, "stderr", streams_stderr_bytes());
-	frame_add(frame, "ended_by", ended_by_for ? "for" : "itself");
+	frame_add(frame, "ended_by", ended_by());
 	control_send();
 }
 

@@ -14,7 +14,7 @@ from dynaccel.cli import terminal
 from dynaccel.core import arches, units
 from dynaccel.core.errors import DynaccelError, UserError
 from dynaccel.vm.accelerator import AcceleratorChoice
-from dynaccel.vm.result import DEFAULT_CPUS, RunRequest, RunResult
+from dynaccel.vm.result import DEFAULT_CPUS, DEFAULT_INIT, RunRequest, RunResult
 from dynaccel.vm.run import run as run_in_guest
 
 if TYPE_CHECKING:
@@ -113,6 +113,15 @@ def _words(
     " throw-away overlay.",
 )  # fmt: skip
 @click.option(
+    "--system", is_flag=True,
+    help="Boot the system that the root holds, with its own process 1 and services; CMD starts when"
+    " it is up.",
+)  # fmt: skip
+@click.option(
+    "--init", metavar="PATH",
+    help=f"Process 1 of that system; implies --system.  [default: {DEFAULT_INIT}]",
+)  # fmt: skip
+@click.option(
     "--share", "shares", metavar="DIR", multiple=True, type=click.Path(path_type=Path),
     help="Directory that the guest writes through to; may be given several times.",
 )  # fmt: skip
@@ -144,7 +153,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     CMD sees this machine's file system (read-only, under a throw-away overlay), with the same
     working directory, user, environment and standard streams.
     """
+    system = options.pop("system")
     request = RunRequest(
+        init=options.pop("init") or (DEFAULT_INIT if system else None),
         ratio=options.pop("accel"),
         memory_bytes=options.pop("memory"),
         accelerator=AcceleratorChoice(options.pop("accelerator")),

@@ -101,6 +101,12 @@ class GuestLostError(GuestError):
     kind: ClassVar[str] = "lost"
 
 
+class GuestShutdownError(GuestError):
+    """The guest was powered off from within."""
+
+    kind: ClassVar[str] = "shutdown"
+
+
 class GuestBootError(GuestError):
     """The guest's agent did not report after the start of QEMU."""
 

@@ -59,6 +59,10 @@ class Frame:
         found = [value for name, value in self.records if name == key]
         return found[-1].decode(errors="replace") if found else None
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return all values of ``key`` as text, in order."""
+        return tuple(value.decode(errors="replace") for name, value in self.records if name == key)
+
     def number(self, key: str) -> int | None:
         """Return the last value of ``key`` as a number, or None.
 

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import os
+import re
 import signal
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,6 +23,7 @@ from dynaccel.core.errors import (
     GuestError,
     GuestLostError,
     GuestPanicError,
+    GuestShutdownError,
     InfrastructureError,
     UserError,
 )
@@ -47,6 +49,12 @@ _DRAIN_SECONDS = 5.0
 _SILENT_DRAIN_SECONDS = 0.5
 """The same of one that had not connected all of its ports: there may be nobody to read from."""
 _DRAIN_STEP_SECONDS = 0.01
+_INIT_DIED = re.compile(r"Attempted to kill init! exitcode=0x([0-9a-f]{8})")
+_PANIC_LINES = 100
+"""A panic's first line stands above registers and a call trace."""
+
+POWERED_OFF = "guest-shutdown"
+"""QEMU's word for a guest that powered itself off; that of one that rebooted is guest-reset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,7 @@ class Limits:
 
     Attributes:
         boot: From the start of QEMU to the agent's report.
+        system: For the root's own system to come up; under emulation that takes its time.
         silence: Without a heartbeat.
         answer: For an answer to a request, and for output that was announced.
         power_off: For the guest to write back and end.
@@ -62,6 +71,7 @@ class Limits:
     """
 
     boot: float = 90.0
+    system: float = 600.0
     silence: float = 15.0
     answer: float = 15.0
     power_off: float = 30.0
@@ -193,6 +203,16 @@ class Guest:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), self._limits.power_off)
 
+    async def shut_down(self) -> str | None:
+        """Wait for a guest that ends by itself; it has :attr:`Limits.power_off` for it.
+
+        Returns:
+            What QEMU says that it did (``guest-shutdown``, ``guest-reset``); None: nothing yet.
+        """
+        with suppress(TimeoutError, GuestError):
+            await self.wait(asyncio.get_running_loop().create_future(), self._limits.power_off)
+        return self._shutdown_reason
+
     async def _ask(self, kind: FrameType, *records: tuple[str, Value]) -> Beat:
         request = next(self._requests)
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
@@ -321,12 +341,17 @@ class Guest:
         code = self._child.returncode
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         if "GUEST_PANICKED" in self._events:
-            return GuestPanicError("the guest's kernel panicked", detail=self.console.tail())
+            return _panic(self.console)
         if code != 0 and said and not self._frames[FrameType.HELLO].done():
             return GuestBootError(
                 f"QEMU could not start the guest ({how})",
                 detail=said,
                 hint=f"the command was: {process.command_line(self._argv())}",
+            )
+        if self._shutdown_reason == POWERED_OFF:
+            return GuestShutdownError(
+                "the guest was powered off from within before the command ended",
+                detail=self.console.tail(),
             )
         if self._shutdown_reason is not None:
             how = f"by itself: {self._shutdown_reason}"
@@ -410,6 +435,19 @@ def _all_read(qmp: QMPClient) -> bool:
     from qemu.qmp import Runstate  # noqa: PLC0415
 
     return qmp.runstate is not Runstate.RUNNING and qmp.events.empty()
+
+
+def _panic(console: Console) -> GuestPanicError:
+    died = _INIT_DIED.search(console.tail(_PANIC_LINES))
+    if died is None:
+        return GuestPanicError("the guest's kernel panicked", detail=console.tail())
+    status = os.waitstatus_to_exitcode(int(died[1], 16))
+    how = f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+    return GuestPanicError(
+        f"process 1 of the guest ended ({how}), and without it its kernel panicked",
+        hint="what it wrote before may say why: --console FILE",
+        detail=console.tail(),
+    )
 
 
 def _resolve(future: asyncio.Future[Frame], frame: Frame) -> None:

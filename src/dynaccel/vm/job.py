@@ -68,6 +68,8 @@ class Job:
         realtime_ns: REALTIME as the command starts, ns since 1970; None leaves it.
         for_ns: Virtual time after which the command is ended; None: never.
         net: Whether the guest brings up its network.
+        init: Process 1 of the system that the root holds, to be booted first; None: no system.
+        init_limit_ns: Real time for that system to come up, ns.
     """
 
     arguments: tuple[bytes, ...]
@@ -82,6 +84,8 @@ class Job:
     realtime_ns: int | None = None
     for_ns: int | None = None
     net: bool = False
+    init: str | None = None
+    init_limit_ns: int | None = None
 
     def records(self) -> list[tuple[str, Value]]:
         """Return the records of the ``START`` frame."""
@@ -98,7 +102,13 @@ class Job:
             ("umask", f"{self.umask:o}"),
             ("hostname", self.hostname),
         ]  # fmt: skip
-        optional = {"realtime_ns": self.realtime_ns, "ratio": self.ratio, "for_ns": self.for_ns}
+        optional: dict[str, Value | None] = {
+            "realtime_ns": self.realtime_ns,
+            "ratio": self.ratio,
+            "for_ns": self.for_ns,
+            "init": self.init,
+            "init_limit_ns": self.init_limit_ns,
+        }
         records += [(key, value) for key, value in optional.items() if value is not None]
         if self.net:
             records.append(("net", "user"))

@@ -145,6 +145,7 @@ class MachineSpec:
         cpus: Number of virtual CPUs.
         memory_bytes: Size of its memory.
         root: Its root file system; None boots the agent alone.
+        boots_root: Whether the system that the root holds is booted, with its own process 1.
         shares: Directories that it writes through to.
         net: Whether it has a user-mode network.
         keep_owners: Whether 9p passes owners and modes on as they are; only root can do that.
@@ -163,6 +164,7 @@ class MachineSpec:
     cpus: int = 2
     memory_bytes: int = 1 << 30
     root: Root | None = None
+    boots_root: bool = False
     modules: Path | None = None
     shares: tuple[Share, ...] = ()
     net: bool = False
@@ -184,9 +186,23 @@ def kernel_command_line(spec: MachineSpec) -> str:
         words.append(f"{board.frequency_parameter}={spec.counter_khz}")
     if spec.uptime_seconds:
         words.append(f"accel_uptime={spec.uptime_seconds}")
+    if spec.boots_root:
+        words += _system_words(spec.root)
     if spec.append:
         words.append(spec.append)
     return " ".join(words)
+
+
+def _system_words(root: Root | None) -> list[str]:
+    """Return what a system must know that boots in a guest: nobody is there to answer questions.
+
+    The network's interface keeps the name by which the agent brings it up. What a directory's
+    fstab names are disks of another machine; those of an image may well be in it.
+    """
+    words = ["systemd.firstboot=off", "net.ifnames=0"]
+    if isinstance(root, DirectoryRoot):
+        words.append("fstab=no")
+    return words
 
 
 def qemu_argv(spec: MachineSpec) -> list[str]:

@@ -27,6 +27,9 @@ FAILED = 125
 SIGNALLED = 128
 """A command that died of signal N has the exit status 128 + N, as in a shell."""
 
+DEFAULT_INIT = "/sbin/init"
+"""Process 1 of a system, where its users put it."""
+
 DEFAULT_MEMORY_BYTES = 1 << 30
 DEFAULT_CPUS = 2
 
@@ -38,7 +41,8 @@ class RunRequest:
     Attributes:
         command: Program and arguments.
         ratio: How many times faster time flows, 1 to 1000.
-        start: The guest's REALTIME as the command starts; None for the host's present time.
+        start: The guest's REALTIME as the command starts (with ``init``: as that starts); None for
+            the host's present time.
         uptime: How long the guest has been up already as it boots; None for not at all.
         virtual_limit: Virtual time after which the command is ended; a normal end.
         timeout: Real time after which the command is ended, counted from its start (booting has a
@@ -51,6 +55,8 @@ class RunRequest:
         qemu: More words for QEMU's command line.
         accelerator: What QEMU runs it with.
         root: ``host``, ``debian``, a directory or a disk image.
+        init: Process 1 of the system that the root holds: it is booted, and the command starts when
+            it is up. None boots no system: the command is all that runs.
         shares: Directories that the guest writes through to.
         cwd: Working directory; None for the caller's own, or ``/`` where the root has no such.
         user: Who runs the command in the guest, by name or number; None for the caller.
@@ -74,6 +80,7 @@ class RunRequest:
     qemu: tuple[str, ...] = ()
     accelerator: AcceleratorChoice = AcceleratorChoice.AUTO
     root: str = HOST
+    init: str | None = None
     shares: tuple[Path, ...] = ()
     cwd: Path | None = None
     user: str | None = None
@@ -97,9 +104,12 @@ class RunResult:
         kernel: ``uname -r`` of the guest.
         accelerator: ``kvm`` or ``tcg``.
         cpus: Number of the guest's CPUs.
+        system: How the root's own system was when the command started: ``running``, ``degraded``,
+            or ``unknown`` where it is not systemd; None when none was booted.
+        failed_units: The units that had failed then.
         error: What kind of failure it was: ``panic``, ``lost``, ``boot``, ``timeout``,
             ``nothing_to_boot``, ``interrupted``, ``not_found``, ``not_executable``, ``setup``,
-            ``usage``, ``missing``, ``infrastructure``.
+            ``shutdown``, ``usage``, ``missing``, ``infrastructure``.
         message: The same for people.
         console_tail: The last lines of the guest's console, when the guest failed.
     """
@@ -113,6 +123,8 @@ class RunResult:
     kernel: str | None = None
     accelerator: str | None = None
     cpus: int
+    system: str | None = None
+    failed_units: tuple[str, ...] = ()
     error: str | None = None
     message: str | None = None
     console_tail: str | None = None
@@ -120,6 +132,9 @@ class RunResult:
     def json_value(self) -> dict[str, Any]:
         """Return the content of the result file."""
         value = asdict(self)
+        if self.system is None:
+            for key in ("system", "failed_units"):
+                del value[key]
         if self.error is None:
             for key in ("error", "message", "console_tail"):
                 del value[key]

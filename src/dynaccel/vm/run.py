@@ -16,6 +16,7 @@ from dynaccel.core import arches, artifacts
 from dynaccel.core.errors import (
     DynaccelError,
     GuestError,
+    GuestShutdownError,
     InfrastructureError,
     MissingError,
     UserError,
@@ -27,7 +28,15 @@ from dynaccel.vm.console import Console
 from dynaccel.vm.counter import counter_khz
 from dynaccel.vm.guest_image import guest_image
 from dynaccel.vm.modules import initramfs_for
-from dynaccel.vm.result import FAILED, SIGNALLED, TIMED_OUT, RunRequest, RunResult, error_kind
+from dynaccel.vm.result import (
+    DEFAULT_INIT,
+    FAILED,
+    SIGNALLED,
+    TIMED_OUT,
+    RunRequest,
+    RunResult,
+    error_kind,
+)
 from dynaccel.vm.session import Session, Verdict
 from dynaccel.vm.streams import Streams
 
@@ -95,6 +104,7 @@ class _Run:
         self._accelerator: machine.Accelerator | None = None
         self._boot_seconds: float | None = None
         self._nothing_to_boot = False
+        self._rebooted = False
 
     def run(self) -> RunResult:
         """Do it all."""
@@ -129,6 +139,7 @@ class _Run:
                 cpus=request.cpus,
                 memory_bytes=request.memory_bytes,
                 root=file_system,
+                boots_root=request.init is not None,
                 modules=kernel.modules,
                 shares=shares,
                 net=request.net,
@@ -206,6 +217,7 @@ class _Run:
             def on_started() -> None:
                 self._boot_seconds = time.monotonic() - started_at
                 signals.target = session.forward
+                self._tell_system(session)
 
             session = Session(
                 self._guest,
@@ -216,10 +228,22 @@ class _Run:
             )
             self._session = session
             verdict = await session.run(_seconds(self._request.timeout))
-            if spec.shares:
+            if verdict.ended_by_shutdown:
+                self._rebooted = await self._guest.shut_down() != guest.POWERED_OFF
+            elif spec.shares:
                 # Nothing else that the guest holds is worth the wait.
                 await self._guest.power_off()
         return self._judge(verdict)
+
+    def _tell_system(self, session: Session) -> None:
+        if session.system == "degraded":
+            units = ", ".join(session.failed_units) or "unknown units"
+            self._reporter.warning(f"the guest's system is degraded: failed: {units}")
+        elif session.system == "unknown":
+            self._reporter.info(
+                "process 1 of the guest is not systemd and cannot tell when the system is up:"
+                " the command starts now"
+            )
 
     def _job(self, spec: machine.MachineSpec, *, accelerates: bool) -> job.Job:
         request = self._request
@@ -239,6 +263,8 @@ class _Run:
             realtime_ns=start_ns,
             for_ns=None if limit is None else round(limit * 1e9),
             net=request.net,
+            init=request.init,
+            init_limit_ns=round(self._limits.system * 1e9) if request.init else None,
         )
 
     def _cwd(self, spec: machine.MachineSpec) -> Path:
@@ -305,6 +331,10 @@ class _Run:
             limit = _seconds(self._request.timeout)
             message = f"the command was ended after its time limit of {limit:g} s"
             return self._result(verdict, TIMED_OUT, error="timeout", message=message)
+        if verdict.ended_by_shutdown:
+            how = "rebooted" if self._rebooted else "was powered off"
+            message = f"the guest's system {how} while the command ran"
+            return self._result(verdict, FAILED, error=GuestShutdownError.kind, message=message)
         if verdict.signal is not None:
             return self._result(
                 verdict, 0 if verdict.ended_by_limit else SIGNALLED + verdict.signal
@@ -330,6 +360,8 @@ class _Run:
             kernel=self._release,
             accelerator=self._accelerator.value if self._accelerator else None,
             cpus=self._request.cpus,
+            system=self._session.system if self._session else None,
+            failed_units=self._session.failed_units if self._session else (),
             error=error,
             message=message,
             console_tail=tail,
@@ -347,6 +379,11 @@ def _check(request: RunRequest) -> None:
         raise UserError(
             f"a guest cannot have been up for longer than {_UPTIME_MAX.days} days",
             hint="--uptime 497d; --start sets the date",
+        )
+    if request.init is not None and not request.init.startswith("/"):
+        raise UserError(
+            f"{request.init!r} is no path in the guest: it does not start with /",
+            hint=f"--init {DEFAULT_INIT}",
         )
     if request.memory_bytes < _MEMORY_MIN_BYTES:
         raise UserError("a guest needs at least 128 MiB of memory", hint="--memory 512M")

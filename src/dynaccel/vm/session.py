@@ -32,6 +32,7 @@ class Verdict:
         signal: The signal that it died of, or None.
         refused: Why it could not be started, or None; ``status`` is 125, 126 or 127 then.
         ended_by_limit: It was ended by us after its virtual time.
+        ended_by_shutdown: It was ended by the guest's system, which powers off or reboots.
         timed_out: It was ended by us after its real time.
         virtual_seconds: Virtual time from its start to its end, as far as known.
         real_seconds: Real time of the same, by the host's monotonic clock.
@@ -41,6 +42,7 @@ class Verdict:
     signal: int | None = None
     refused: str | None = None
     ended_by_limit: bool = False
+    ended_by_shutdown: bool = False
     timed_out: bool = False
     virtual_seconds: float | None = None
     real_seconds: float | None = None
@@ -52,6 +54,8 @@ class Session:
     Attributes:
         started_at: The host's monotonic clock as the command started; None before.
         pid: The command's process id in the guest; None before it started.
+        system: How the root's own system was then, in systemd's word; None when none was booted.
+        failed_units: The units of it that had failed.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Session:
     ) -> None:
         self.started_at: float | None = None
         self.pid: int | None = None
+        self.system: str | None = None
+        self.failed_units: tuple[str, ...] = ()
         self._guest = guest
         self._job = job
         self._streams = streams
@@ -125,6 +131,8 @@ class Session:
             return Verdict(status=frame.need("status"), refused=frame.text("message") or "unknown")
         self.started_at = self._guest.arrived[FrameType.STARTED]
         self.pid = frame.number("pid")
+        self.system = frame.text("system")
+        self.failed_units = frame.texts("failed")
         self._started_virtual_ns = frame.need("virtual_ns")
         self._on_started()
         end: Frame | None
@@ -146,6 +154,7 @@ class Session:
             status=end.number("status"),
             signal=end.number("signal"),
             ended_by_limit=end.text("ended_by") == "for",
+            ended_by_shutdown=end.text("ended_by") == "shutdown",
             timed_out=timed_out,
             virtual_seconds=(end.need("virtual_ns") - self._started_virtual_ns) / 1e9,
             real_seconds=self._guest.arrived[FrameType.EXITED] - self.started_at,
