@@ -73,8 +73,11 @@ static void finish(const char *state, const char *problem)
 	tell(&report);
 }
 
-/* The first word of each line that is a name; old versions begin with a bullet. */
-static void read_names(char *text)
+/*
+ * The first word that is a name, of each line that has `mark` in it. Old versions
+ * begin a line with a bullet.
+ */
+static void read_names(char *text, const char *mark)
 {
 	size_t count = 0;
 	char *rest = NULL;
@@ -82,7 +85,7 @@ static void read_names(char *text)
 	for (char *line = strtok_r(text, "\n", &rest); line && count < SYSTEM_FAILED_MAX;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		char *words = NULL;
-		char *word = strtok_r(line, " ", &words);
+		char *word = strstr(line, mark) ? strtok_r(line, " ", &words) : NULL;
 
 		while (word && !strchr(word, '.'))
 			word = strtok_r(NULL, " ", &words);
@@ -105,7 +108,7 @@ static void add_names(char *message, size_t room, const char *before)
 
 static void take_failed(char *text)
 {
-	read_names(text);
+	read_names(text, "");
 	finish("degraded", NULL);
 }
 
@@ -113,7 +116,7 @@ static void take_failed_in_maintenance(char *text)
 {
 	static char message[1024];
 
-	read_names(text);
+	read_names(text, "");
 	snprintf(message, sizeof(message), "the guest's system did not come up: "
 		 "systemd went into rescue or emergency mode");
 	add_names(message, sizeof(message), "; failed: ");
@@ -124,7 +127,8 @@ static void take_jobs(char *text)
 {
 	static char message[1024];
 
-	read_names(text);
+	/* The others wait for these. */
+	read_names(text, " running");
 	snprintf(message, sizeof(message), "the guest's system was not up within %llu s",
 		 (unsigned long long)(limit_ns / NS_PER_S));
 	add_names(message, sizeof(message), "; systemd still waits for ");

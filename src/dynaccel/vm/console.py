@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 64 << 10
 TAIL_LINES = 30
-_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*)?[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Console:

@@ -24,6 +24,7 @@ _QCOW2_MAGIC = b"QFI\xfb"
 _BOOT_SIGNATURE = (510, b"\x55\xaa")
 _EXT4_MAGIC = (1024 + 56, b"\x53\xef")
 _HEAD_BYTES = 4096
+_EMPTIED = Path("/tmp")  # noqa: S108  (the guest's)
 
 
 def find_root(reference: str, *, arch: Arch, reporter: Reporter) -> Root:
@@ -91,10 +92,21 @@ def job_root(root: Root) -> str:
     return f"9p:{ROOT_TAG}" if isinstance(root, DirectoryRoot) else "disk"
 
 
-def working_directory(root: Root, shares: tuple[Share, ...], wanted: Path) -> Path | None:
-    """Return ``wanted`` when it is known to be there in the guest, else None."""
+def working_directory(
+    root: Root, shares: tuple[Share, ...], wanted: Path, *, boots: bool = False
+) -> Path | None:
+    """Return ``wanted`` when it is known to be there in the guest, else None.
+
+    Args:
+        root: The guest's root file system.
+        shares: What is mounted in it.
+        wanted: A directory of this machine.
+        boots: Whether the system in ``root`` is booted; its /tmp is empty then.
+    """
     if any(wanted.is_relative_to(share.target) for share in shares):
         return wanted
+    if boots and wanted.is_relative_to(_EMPTIED):
+        return None
     if isinstance(root, DirectoryRoot) and (root.path / wanted.relative_to("/")).is_dir():
         return wanted
     return None

@@ -272,7 +272,7 @@ class _Run:
             return self._request.cwd
         wanted = Path.cwd()
         assert spec.root is not None  # noqa: S101
-        found = root.working_directory(spec.root, spec.shares, wanted)
+        found = root.working_directory(spec.root, spec.shares, wanted, boots=spec.boots_root)
         if found is None:
             self._reporter.warning(
                 f"{wanted} is not known to be in {self._request.root}: the command starts in /"
