@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 MODE = os.environ.get("FAKE_QEMU", "")
 HELLO, START, STARTED, EXITED, FAILED, SIGNAL, STDIN_END = range(1, 8)
 SET_RATIO, RATIO, HEARTBEAT, GET_RATIO, POWEROFF = range(8, 13)
+SYSTEM = (
+    {"system": "degraded", "failed": "cron.service"}
+    if MODE == "degraded"
+    else {"system": "running"}
+)
+SHUTDOWNS = {"reboots": "guest-reset", "powers-off": "guest-shutdown"}
 
 
 def connect(name: str) -> socket.socket:
@@ -128,7 +134,8 @@ class Guest:
         except OSError as error:
             self.send(FAILED, status=127 if error.errno == 2 else 126, message=str(error))
             return
-        self.send(STARTED, pid=4711, virtual_ns=self.clock.now(), ratio=self.clock.ratio)
+        told = SYSTEM if "init" in one else {}
+        self.send(STARTED, pid=4711, virtual_ns=self.clock.now(), ratio=self.clock.ratio, **told)
         if MODE:
             self.misbehave()
         threading.Thread(target=self.feed, daemon=True).start()
@@ -148,21 +155,28 @@ class Guest:
         for pump in pumps:
             pump.join()
         how = {"signal": -code} if code < 0 else {"status": code}
-        if MODE == "short-stdout":
-            self.counts["stdout"] += 10
+        self.counts["stdout"] += 10 if MODE == "short-stdout" else 0
+        ended_by = "shutdown" if MODE in SHUTDOWNS else ended_by
         self.send(EXITED, **how, virtual_ns=ended, ended_by=ended_by, **self.counts)
+        if MODE in SHUTDOWNS:
+            self.shut_down(SHUTDOWNS[MODE])
+
+    def shut_down(self, reason: str) -> NoReturn:
+        self.ready.wait()
+        self.event("SHUTDOWN", guest=True, reason=reason)
+        os._exit(0)
 
     def misbehave(self) -> None:
         if MODE == "panic":
             self.ready.wait()
             self.console.sendall(b"Kernel panic - not syncing: fake\r\n")
+            if "FAKE_PANIC" in os.environ:
+                self.console.sendall(os.environ["FAKE_PANIC"].encode() + b"\r\n")
             self.event("GUEST_PANICKED", action="poweroff")
             self.event("SHUTDOWN", guest=True, reason="guest-panic")
             os._exit(0)
-        if MODE == "reset":
-            self.ready.wait()
-            self.event("SHUTDOWN", guest=True, reason="guest-reset")
-            os._exit(0)
+        if MODE in {"reset", "off"}:
+            self.shut_down("guest-reset" if MODE == "reset" else "guest-shutdown")
         if MODE == "die":
             self.console.sendall(b"last words\r\n")
             os._exit(3)

@@ -143,6 +143,9 @@ def test_job_has_defaults(parser: Path) -> None:
         (b"ratio", b"18446744073709551616"),
         (b"for_ns", b"0"),
         (b"net", b"bridge"),
+        (b"init", b""),
+        (b"init", b"sbin/init"),
+        (b"init_limit_ns", b"ever"),
     ],
 )
 def test_job_that_makes_no_sense_is_refused(parser: Path, record: tuple[bytes, bytes]) -> None:

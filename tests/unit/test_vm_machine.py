@@ -21,6 +21,7 @@ from dynaccel.vm.machine import (
     Root,
     Share,
     Sockets,
+    kernel_command_line,
     qemu_argv,
 )
 from dynaccel.vm.root import find_shares, job_root, working_directory
@@ -99,6 +100,15 @@ def test_the_command_line_of_a_guest_of_arm64() -> None:
     assert {line.split()[0] for line in here - other} == {
         "-append", "-bios", "-cpu", "-machine", "qemu-system-x86_64",
     }  # fmt: skip
+
+
+def test_a_system_is_told_that_it_is_alone() -> None:
+    image = ImageRoot(path=Path("/i"), format=ImageFormat.RAW)
+    words = "systemd.firstboot=off systemd.show_status=error net.ifnames=0"
+    booting = replace(SPEC, boots_root=True)
+    assert kernel_command_line(booting).endswith(f" accel=1 {words} fstab=no")
+    # A disk image may hold all that its fstab names.
+    assert kernel_command_line(replace(booting, root=image)).endswith(words)
 
 
 def test_what_is_appended_stands_last() -> None:
@@ -233,3 +243,12 @@ def test_the_working_directory_is_kept_where_it_is_known_to_be(tmp_path: Path) -
     assert working_directory(DirectoryRoot(path=tmp_path), (), tmp_path) is None
     assert working_directory(disk, (share,), Path("/s/deep")) == Path("/s/deep")
     assert working_directory(disk, (share,), Path("/other")) is None
+
+
+def test_a_system_that_boots_empties_tmp() -> None:
+    emptied = Path("/tmp")  # noqa: S108  (the guest's)
+    share = Share(source=Path("/s"), target=emptied / "s", tag="share0")
+    host = DirectoryRoot(path=Path("/"))
+    assert working_directory(host, (), Path("/usr"), boots=True) == Path("/usr")
+    assert working_directory(host, (), emptied, boots=True) is None
+    assert working_directory(host, (share,), share.target, boots=True) == share.target

@@ -441,8 +441,8 @@ def _panic(console: Console) -> GuestPanicError:
     died = _INIT_DIED.search(console.tail(_PANIC_LINES))
     if died is None:
         return GuestPanicError("the guest's kernel panicked", detail=console.tail())
-    status = os.waitstatus_to_exitcode(int(died[1], 16))
-    how = f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+    code = int(died[1], 16)  # as wait(2) has it
+    how = f"killed by signal {code & 0x7F}" if code & 0x7F else f"status {code >> 8 & 0xFF}"
     return GuestPanicError(
         f"process 1 of the guest ended ({how}), and without it its kernel panicked",
         hint="what it wrote before may say why: --console FILE",

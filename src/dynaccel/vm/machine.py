@@ -196,8 +196,9 @@ def kernel_command_line(spec: MachineSpec) -> str:
 def _system_words(root: Root | None) -> list[str]:
     """Return what a system must know that boots in a guest: nobody is there to answer questions.
 
-    Its console is for what goes wrong. The network's interface keeps the name by which the agent brings it up. What a directory's
-    fstab names are disks of another machine; those of an image may well be in it.
+    Its console is for what goes wrong. The network's interface keeps the name by which the agent
+    brings it up. What a directory's fstab names are disks of another machine; those of an image may
+    well be in it.
     """
     words = ["systemd.firstboot=off", "systemd.show_status=error", "net.ifnames=0"]
     if isinstance(root, DirectoryRoot):
