@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dynaccel.cli import complete
 from dynaccel.cli.run import parsed
 from dynaccel.cli.terminal import TerminalReporter
 from dynaccel.core import arches
@@ -65,6 +66,7 @@ def kernel() -> None:
     metavar="REF",
     default="debian:6.1",
     show_default=True,
+    shell_complete=complete.file_names,
     help="A package of Debian (debian:6.1), a tarball, a source package (.src.rpm, .dsc), or a"
     " kernel tree, which stays as it is.",
 )
@@ -72,11 +74,13 @@ def kernel() -> None:
     "--arch",
     metavar="ARCH",
     callback=parsed(arches.parse),
+    shell_complete=complete.architectures,
     help="What the kernel is for (amd64, arm64).  [default: this machine]",
 )
 @click.option(
     "--compiler",
     metavar="NAME",
+    shell_complete=complete.command_words,
     help="gcc-10, clang-14, or the path of one.  [default: one that fits the source; fetched from"
     " Debian when this machine has none]",
 )
@@ -97,6 +101,7 @@ def kernel() -> None:
 @click.option(
     "--base-config",
     metavar="REF",
+    shell_complete=complete.file_names,
     help="Start from a distribution's whole configuration, and build its modules: a .config file"
     " (.xz and .gz too), or one of Debian's, such as debian:6.1/cloud-amd64.",
 )
@@ -107,6 +112,7 @@ def kernel() -> None:
     "without",
     metavar="NAME",
     multiple=True,
+    shell_complete=complete.hook_names,
     help="For tests: leave a change of Linux out, to see that 'dynaccel verify' finds it; may be"
     " repeated. Such a kernel is used when it is named by its id alone.",
 )
@@ -179,7 +185,7 @@ def list_kernels(*, as_json: bool) -> None:
 
 
 @kernel.command()
-@click.argument("ids", metavar="ID...", nargs=-1)
+@click.argument("ids", metavar="ID...", nargs=-1, shell_complete=complete.kernel_ids)
 @click.option("--all", "everything", is_flag=True, help="Delete all of them.")
 def rm(ids: tuple[str, ...], *, everything: bool) -> None:
     """Delete built kernels by their ids, or the starts of their ids."""

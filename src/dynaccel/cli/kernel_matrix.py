@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynaccel import matrix
+from dynaccel.cli import complete
 from dynaccel.cli.kernel import make_patcher
 from dynaccel.cli.terminal import TerminalReporter
 from dynaccel.core.artifacts import check_writable, write_atomic, write_json_atomic
@@ -41,8 +42,9 @@ def _sources(
 )
 @click.option("--list", "listing", is_flag=True, help="List the rows; build nothing.")
 @click.option(
-    "--row", "names", metavar="NAME", multiple=True, help="This row alone; may be repeated."
-)
+    "--row", "names", metavar="NAME", multiple=True, shell_complete=complete.matrix_rows,
+    help="This row alone; may be repeated.",
+)  # fmt: skip
 @click.option(
     "--source", "sources", metavar="ROW=REF", multiple=True, callback=_sources,
     help="Where a row's source is, as in 'dynaccel kernel build'; may be repeated.",

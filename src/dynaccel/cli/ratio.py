@@ -10,12 +10,18 @@ from typing import Any
 
 import click
 
+from dynaccel.cli import complete
 from dynaccel.core import units
 from dynaccel.core.errors import UserError
 from dynaccel.host.process import command_line
 from dynaccel.vm import local, registry, remote
 
-_vm_option = click.option("--vm", metavar="NAME", help="A running guest; without it, this machine.")
+_vm_option = click.option(
+    "--vm",
+    metavar="NAME",
+    shell_complete=complete.guests,
+    help="A running guest; without it, this machine.",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynaccel.cli import terminal
+from dynaccel.cli import complete, terminal
 from dynaccel.core import arches, units
 from dynaccel.core.errors import DynaccelError, UserError
 from dynaccel.vm.accelerator import AcceleratorChoice
@@ -83,12 +83,13 @@ def _words(
     callback=parsed(units.parse_size), help="Memory of the guest, such as 512M or 4G.",
 )  # fmt: skip
 @click.option(
-    "--kernel", metavar="REF",
+    "--kernel", metavar="REF", shell_complete=complete.kernels_or_files,
     help="Kernel to boot: start of an id or a release, a directory, or an image file."
     "  [default: the newest accelerated one]",
 )  # fmt: skip
 @click.option(
     "--arch", metavar="ARCH", callback=parsed(arches.parse),
+    shell_complete=complete.architectures,
     help="Architecture of the kernel (amd64, arm64).  [default: as the kernel says, else this"
     " machine's]",
 )  # fmt: skip
@@ -108,6 +109,7 @@ def _words(
 )  # fmt: skip
 @click.option(
     "--root", metavar="host|debian|DIR|IMAGE", default="host", show_default=True,
+    shell_complete=complete.one_of(("host", "debian"), files=True),
     help="Root file system: this machine's, a small one of Debian packages (for guests of another"
     " architecture), a directory, or a disk image (qcow2, raw). It never changes: writes go to a"
     " throw-away overlay.",
@@ -145,7 +147,10 @@ def _words(
     "--console", metavar="FILE", type=click.Path(path_type=Path),
     help="Write what the guest's kernel says to FILE.",
 )  # fmt: skip
-@click.argument("command", metavar="CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument(
+    "command", metavar="CMD...", nargs=-1, required=True, type=click.UNPROCESSED,
+    shell_complete=complete.command_words,
+)  # fmt: skip
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
     """Run CMD in a Linux whose time flows N times faster.

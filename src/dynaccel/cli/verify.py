@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynaccel.cli import terminal
+from dynaccel.cli import complete, terminal
 from dynaccel.cli.run import CPUS_MAX, parsed
 from dynaccel.core import arches, units
 from dynaccel.core.artifacts import check_writable, write_json_atomic
@@ -55,15 +55,17 @@ def _ratios(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
     show_default=True, help="Number of CPUs of the guest.",
 )  # fmt: skip
 @click.option(
-    "--json", "json_file", metavar="FILE",
+    "--json", "json_file", metavar="FILE", shell_complete=complete.file_names,
     help="Write every check and where it was measured to FILE; '-' is standard output, and the"
     " table goes to standard error then.",
 )  # fmt: skip
 @click.option(
-    "--kernel", metavar="REF", help="Kernel to boot, as in 'dynaccel run'.  [default: the newest]"
-)
+    "--kernel", metavar="REF", shell_complete=complete.kernels_or_files,
+    help="Kernel to boot, as in 'dynaccel run'.  [default: the newest]",
+)  # fmt: skip
 @click.option(
     "--arch", metavar="ARCH", callback=parsed(arches.parse),
+    shell_complete=complete.architectures,
     help="Architecture of the kernel, as in 'dynaccel run'; a guest of another one than this"
     " machine's gets a small root file system of Debian.",
 )  # fmt: skip
@@ -73,6 +75,8 @@ def _ratios(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
 )  # fmt: skip
 @click.option(
     "--part", "parts", metavar="NAME", multiple=True,
+    # A shell takes a name of two words only with quotes, which each sets in its own way.
+    shell_complete=complete.one_of(name for name in PARTS if " " not in name),
     help=f"Measure this part alone; may be given several times: {', '.join(PARTS)}.",
 )  # fmt: skip
 @click.option(

@@ -12,7 +12,6 @@ import json
 import re
 import shlex
 import shutil
-import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -23,8 +22,8 @@ from typing import IO, TYPE_CHECKING, Any
 from dynaccel.core import arches
 from dynaccel.core.errors import DynaccelError, MissingError, StageError, UserError
 from dynaccel.core.units import RATIO_MAX
+from dynaccel.host import itself, process
 from dynaccel.host import probes as programs
-from dynaccel.host import process
 from dynaccel.verify.clocks import ClockProbe, Stamp, frequency
 from dynaccel.verify.shell import Shell
 
@@ -303,7 +302,7 @@ def guest_bench(
         options = [*options, "--root", "debian", "--share", str(programs.made_directory())]
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as errors:
         result = Path(scratch) / "result.json"
-        argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options]
+        argv = [*itself.command(), "-qq", "run", *options]
         argv += ["--user", "root", "--accel", "1", "--workdir", "/"]
         argv += ["--result", str(result), "--", "sh"]
         with process.start(argv, stdin=PIPE, stdout=PIPE, stderr=errors) as child:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from subprocess import DEVNULL, PIPE  # noqa: TID251  (constants; the door is host.process)
 from typing import TYPE_CHECKING
 
-from dynaccel.host import process
+from dynaccel.host import itself, process
 from dynaccel.host.probes import probe
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def running(
         options: Options of ``dynaccel run``.
         asked: Whether its standard input is a pipe too; else it has none.
     """
-    argv = [sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", *options, "--"]
+    argv = [*itself.command(), "-qq", "run", *options, "--"]
     argv += [str(probe(name)), *arguments]
     stdin = PIPE if asked else DEVNULL
     with process.start(argv, stdin=stdin, stdout=PIPE, stderr=None) as child:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import enum
 import json
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynaccel.core.artifacts import content_hash, files_under, staged_directory
-from dynaccel.host import paths, process, tools
+from dynaccel.host import itself, paths, process, tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +139,7 @@ def run(test: Selftest, *, built: Path, options: Sequence[str], limit_seconds: f
         result, console = Path(scratch) / "result.json", Path(scratch) / "console"
         done = process.run(
             [
-                sys.executable, "-m", "dynaccel.cli.main", "-qq", "run", "--user", "root",
+                *itself.command(), "-qq", "run", "--user", "root",
                 "--timeout", f"{limit_seconds}s", "--result", result, "--console", console,
                 *options, "--", "sh", "-c", f"exec 2>&1; {script}", "sh", *test.arguments,
             ],
