@@ -3,6 +3,7 @@
 # make demo   everything from nothing to a running demonstration
 # make test   everything from nothing to all tests, as the CI runs them
 # make matrix every kernel of kernel/matrix.toml, built and verified (hours; MATRIX="--row 6.12")
+# make dist   the packages of the tool itself, in dist/ (docs/installing.md; DIST=--help)
 #
 # Both install what they need (Debian packages by name, a virtual environment
 # with locked dependencies) and build a kernel once; a second run is quick.
@@ -12,20 +13,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(shell sed -n 's/^\([a-z0-9][^ \#]*\).*/\1/p' packages.txt)
 
-.PHONY: demo test check unit setup packages kernel bench matrix selftests cost clean
+.PHONY: demo test check unit setup packages kernel bench matrix selftests cost dist clean
 
 demo: setup kernel
 	@$(BIN)/python demo/demo.py
 
 # The kernel by name: another one, built since, would be tested in its place.
 test: check kernel
-	DYNACCEL_TEST_KERNEL="$$($(BIN)/dynaccel kernel build)" $(BIN)/pytest -m "qemu or kernel" tests
+	DYNACCEL_TEST_KERNEL="$$($(BIN)/dynaccel kernel build)" $(BIN)/pytest -m "qemu or kernel or packages" tests
 
 # What needs no kernel: seconds.
 check: setup unit
 
 unit:
-	$(BIN)/pytest -m "not qemu and not kernel" tests
+	$(BIN)/pytest -m "not qemu and not kernel and not packages" tests
 
 setup: packages $(VENV)/.stamp
 
@@ -54,6 +55,9 @@ matrix: setup
 selftests cost: setup kernel
 	$(BIN)/dynaccel kernel build --no-patch
 	$(BIN)/python benchmarks/$@.py
+
+dist: setup
+	@$(BIN)/python -m dynaccel.cli.dist $(DIST)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
