@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from debian_root import PYTHON, Root, fresh_root
 
 import dynaccel
 from dynaccel.cli import manual
@@ -24,6 +23,8 @@ from dynaccel.cli.main import COMMANDS, dynaccel_command
 from dynaccel.core import arches
 from dynaccel.host import tools
 from dynaccel.packaging.tool import checkout, interpreter, locked
+
+from .debian_root import PYTHON, Root, fresh_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
