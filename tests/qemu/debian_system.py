@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SUITE = "bookworm"
 PACKAGES = (
-    "systemd-sysv", "dbus", "udev", "kmod", "procps", "cron", "logrotate",
+    "systemd-sysv", "systemd-timesyncd", "dbus", "udev", "kmod", "procps", "cron", "logrotate",
+    "initramfs-tools",
 )  # fmt: skip
 """What comes on top of Debian's essential packages."""
 

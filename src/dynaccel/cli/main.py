@@ -51,6 +51,7 @@ COMMANDS = {
     "get": Entry("dynaccel.cli.ratio:get_ratio", "Print the ratio of a guest or this machine."),
     "status": Entry("dynaccel.cli.ratio:status", "Show what the time does, here or in a guest."),
     "ps": Entry("dynaccel.cli.ratio:ps", "List the guests that run."),
+    "tune": Entry("dynaccel.cli.tune:tune", "Prepare a system for accelerated time."),
     "verify": Entry("dynaccel.cli.verify:verify", "Measure clocks and waits against real time."),
     "doctor": Entry("dynaccel.cli.doctor:doctor", "Show what this machine has and lacks."),
 }
