@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dynaccel.packaging.tune.settings import TuneFile
 
-_MARK = "Written by 'dynaccel tune', which takes it away again with --undo. Checksum:"
+_MARK = "Written by 'dynaccel tune', which takes it away again when told to undo. Checksum:"
 _FIRST_LINE = re.compile(rf"\A(?:#|<!--) {re.escape(_MARK)} ([0-9a-f]{{64}})(?: -->)?\n")
 _MODE = 0o644
 _DIRECTORY_MODE = 0o755
