@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from dynaccel.packaging.tune import Change
 
-_RUNS_SYSTEMD = Path("/run/systemd/system")
+THIS_MACHINE = Path("/")
+RUNS_SYSTEMD = Path("/run/systemd/system")
+"""It exists where systemd is process 1."""
+
 _TOUCHING = ("write", "update", "remove")
 _MARKS = {
     "write": "+",
@@ -109,7 +112,7 @@ def tune(
     if output is not None:
         _make_packages(formats, ratio, output)
         return
-    where = root or Path("/")
+    where = root or THIS_MACHINE
     changes = (settings.plan_undo if undo else settings.plan_apply)(files, where)
     if not dry_run:
         settings.write(changes, where)
@@ -119,7 +122,7 @@ def tune(
         click.echo(f"{len(touched)} files would change; nothing was written")
     elif not touched:
         click.echo("nothing to do")
-    elif root is None and _RUNS_SYSTEMD.is_dir():
+    elif root is None and RUNS_SYSTEMD.is_dir():
         _reload()
 
 
