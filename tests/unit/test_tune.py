@@ -90,7 +90,7 @@ def test_no_drop_in_of_a_service_hides_the_one_for_all_services() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "start", "watchdog", "auth"),
-    [(1, "90s", "3min", "5000"), (200, "5h", "10h", "1000000"), (1000, "25h", "50h", "5000000")],
+    [(1, "90s", "3min", "30000"), (200, "5h", "10h", "6000000"), (1000, "25h", "50h", "30000000")],
 )
 def test_limits_grow_with_the_ratio(ratio: int, start: str, watchdog: str, auth: str) -> None:
     texts = {str(file.local): file.text for file in tune_files(ratio)}
