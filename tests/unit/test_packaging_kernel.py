@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +116,17 @@ def test_rpm_reads_the_spec_and_finds_the_packages_of_a_distribution(
     assert sorted(done.stdout.splitlines()) == [
         f"kernel{name} 1:6.1.7-394.el8.dynaccel" for name in names
     ]
+
+
+def test_who_makes_packages_can_answer_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEBFULLNAME", "A Tester")
+    monkeypatch.setenv("DEBEMAIL", "tester@example.org")
+    tree = built(tmp_path, release="6.1.7-1.dynaccel.x86_64")
+    text = spec(tree, Naming(release="1", arch=arches.X86_64), source_name="linux.tar.xz")
+    assert "Packager: A Tester <tester@example.org>\n" in text
+    assert re.search(r"^\* \w+ \w+ \d+ \d+ A Tester <tester@example.org> - ", text, re.MULTILINE)
 
 
 def test_a_module_lies_in_no_package_above_one_that_needs_it() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from dynaccel.host import paths
+from dynaccel.packaging.maintainer import maintainer
 
 
 def render(name: str, /, **values: Any) -> str:
@@ -14,6 +15,7 @@ def render(name: str, /, **values: Any) -> str:
     Args:
         name: The template's path below ``packaging/``, such as ``rpm/kernel.spec.j2``.
         values: What stands in its ``{{ }}``; one that is missing is a mistake in the program.
+            ``maintainer`` is there without being given.
 
     Raises:
         InfrastructureError: The installation is incomplete.
@@ -29,4 +31,5 @@ def render(name: str, /, **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  (no markup: spec files, control files, shell)
     )
+    environment.globals["maintainer"] = maintainer()
     return environment.get_template(name).render(**values)

@@ -21,7 +21,6 @@ RELEASE = "1"
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _PRE_RELEASE = re.compile(r"(?<=\d)\.?(?=a|b|rc|dev)")
-_UNSET_MAINTAINER = ("dynaccel developers", "dynaccel@localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +31,11 @@ class Checkout:
         root: The directory of ``pyproject.toml``.
         project: The table ``project`` in it.
         changed_seconds: When it last changed, in seconds since 1970: the date of all that is made.
-        maintainer: Who answers for the packages, ``Name <address>``.
     """
 
     root: Path
     project: dict[str, Any]
     changed_seconds: int
-    maintainer: str
 
     @property
     def version(self) -> str:
@@ -54,8 +51,7 @@ class Checkout:
 def find() -> Checkout:
     """Return the tree that this program runs from.
 
-    ``SOURCE_DATE_EPOCH`` is its date, else the last commit's; ``DEBFULLNAME`` and ``DEBEMAIL``
-    say who maintains the packages.
+    ``SOURCE_DATE_EPOCH`` is its date, else the last commit's.
 
     Raises:
         UserError: It is not a whole tree, or has no date.
@@ -68,15 +64,10 @@ def find() -> Checkout:
             hint="make dist, in a checkout",
         )
     table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    name, address = (
-        os.environ.get("DEBFULLNAME", _UNSET_MAINTAINER[0]),
-        os.environ.get("DEBEMAIL", _UNSET_MAINTAINER[1]),
-    )
     return Checkout(
         root=root,
         project=table["project"],
         changed_seconds=_changed_seconds(root),
-        maintainer=f"{name} <{address}>",
     )
 
 

@@ -116,7 +116,6 @@ def _control(material: Material, root: Path) -> None:
         package=PACKAGE,
         version=f"{checkout.package_version}-{RELEASE}",
         architecture=arches.native().debian,
-        maintainer=checkout.maintainer,
         depends=depends,
         recommends=[need.debian for need in needs.recommended()],
         suggests=[need.debian for need in needs.suggested()],
@@ -130,7 +129,6 @@ def _changelog(material: Material) -> str:
         "tool/changelog.j2",
         package=PACKAGE,
         version=f"{checkout.package_version}-{RELEASE}",
-        maintainer=checkout.maintainer,
         date=formatdate(checkout.changed_seconds, localtime=False),
     )
 

@@ -117,7 +117,6 @@ def _spec(material: Material, root: Path) -> str:
         release=RELEASE,
         summary=SUMMARY,
         licence=" AND ".join(sorted(licences | _OWN_LICENCES)),
-        maintainer=checkout.maintainer,
         day=time.strftime("%a %b %d %Y", time.gmtime(checkout.changed_seconds)),
         python=python.text,
         tree=_TREE,
