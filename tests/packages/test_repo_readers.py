@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import multiprocessing
+import os
 import re
 import signal
 import subprocess
@@ -238,10 +239,13 @@ NEVER = -1
 
 def publish_killed(directory: Path, keys: Keys, *packages: Path, moment: int) -> int | None:
     """Publish, and be killed at a moment; return how many moments there were, or None: killed."""
+    # Who is killed leaves what it has in the directory for temporary files, too.
+    scratch = directory.with_name(f"{directory.name}.tmp")
+    scratch.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", KILLED_AT, str(moment), str(directory), str(keys.home),
          *map(str, packages)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(scratch)},
     )  # fmt: skip
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return int(done.stdout) if done.returncode == 0 else None
