@@ -26,10 +26,15 @@ DELAY = 60
 clocks would see DELAY * RATIO go by; a busy host alone does not come near that."""
 FAR_TOO_LONG = DELAY * RATIO / 2
 
+# Who asks systemd something waits 25 virtual seconds for the answer, and a busy host may need as
+# many real ones: so at ratio 1.
 LOOK = f"""
 tell() {{ echo "$1=$2"; }}
+ratio() {{ echo "$1" > /proc/sys/kernel/accel; }}
 now() {{ cut -d. -f1 /proc/uptime; }}
 stamp() {{ journalctl -o short-unix "$@" | tail -1 | cut -d. -f1; }}
+tell ratio "$(cat /proc/sys/kernel/accel)"
+ratio 1
 tell state "$(systemctl is-system-running)"
 tell first "$(cat /proc/1/comm)"
 tell host "$(hostname)"
@@ -39,13 +44,15 @@ tell cron "$(systemctl is-active cron.service)"
 tell input "$(cat)"
 (sleep 1000000 & echo $! > /run/orphan)
 tell parent "$(cut -d' ' -f4 "/proc/$(cat /run/orphan)/stat")"
-from=$(now)
 logger -t probe before
+from=$(now)
 systemd-run --quiet --unit=probe --on-active={DELAY} --timer-property=AccuracySec=1s \
     sh -c 'cut -d. -f1 /proc/uptime > /run/at; mv /run/at /run/fired; echo fired'
+ratio {RATIO}
 until [ -e /run/fired ]; do sleep 5; done
+ratio 1
 tell waited "$(($(cat /run/fired) - from))"
-until journalctl -u probe.service | grep -q fired; do sleep 5; done
+until journalctl -u probe.service | grep -q fired; do sleep 1; done
 tell journal "$(($(stamp -u probe.service -g fired) - $(stamp -t probe)))"
 echo oops >&2
 exit 42
@@ -88,15 +95,15 @@ def test_a_debian_runs_its_services_in_accelerated_time(kernel: Kernel, tmp_path
     assert "oops" in done.stderr.splitlines()
     waited, journal = int(told.pop("waited")), int(told.pop("journal"))
     assert told == {
-        "state": "running", "first": "systemd", "host": HOSTNAME, "group": "0::/dynaccel",
-        "oom": "0", "cron": "active", "input": "input", "parent": "1",
+        "ratio": f"{RATIO}", "state": "running", "first": "systemd", "host": HOSTNAME,
+        "group": "0::/dynaccel", "oom": "0", "cron": "active", "input": "input", "parent": "1",
     }  # fmt: skip
     assert DELAY <= waited < FAR_TOO_LONG
     assert DELAY <= journal < FAR_TOO_LONG
     value = result(file)
     assert (value["system"], value["failed_units"]) == ("running", [])
-    assert value["achieved_ratio"] == pytest.approx(RATIO, rel=0.05)
     assert value["boot_seconds"] > 0
+    assert value["virtual_seconds"] > DELAY
 
 
 def test_a_degraded_system_is_told_and_the_command_runs(kernel: Kernel, tmp_path: Path) -> None:
@@ -126,8 +133,8 @@ def test_a_signal_reaches_the_command_and_a_reboot_is_a_clear_end(
     script = "trap 'echo got; systemctl reboot' INT; echo ready; while :; do sleep 1; done"
     child = subprocess.Popen(
         argv(
-            kernel, debian_system_directory(), "--system", "--result", str(file), "--",
-            "sh", "-c", script,
+            kernel, debian_system_directory(), "--system", "--accel", "2", "--result", str(file),
+            "--", "sh", "-c", script,
         ),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
