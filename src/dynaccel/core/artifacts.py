@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old file or the new one, never a part.
 
+    What is there and no file (``/dev/null``, ``/dev/stdout``) is written to and stays what it is.
+
     Raises:
         InfrastructureError: The file cannot be written (full disk, no permission).
     """
     temporary: Path | None = None
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
