@@ -7,6 +7,7 @@ second serial line and powers off. A word and what follows it become a result.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from debian_system import debian_system_directory
 from dynaccel.core import arches
 from dynaccel.core.events import NullReporter
 from dynaccel.vm.counter import counter_khz
+from kernel_packages import kernel_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,26 +66,20 @@ class Boot:
 
 
 def system_with_kernel(kernel: Kernel, directory: Path) -> Path:
-    """Return a copy of the Debian with the kernel installed as its package would do it."""
+    """Return a copy of the Debian with the kernel's package installed."""
     root = directory / "root"
     subprocess.run(["cp", "-a", debian_system_directory(), root], check=True)
-    release = kernel.manifest.release
-    modules = root / "lib/modules" / release
-    if kernel.modules is not None:
-        shutil.copytree(kernel.modules, modules, symlinks=True)
-    else:
-        modules.mkdir(parents=True)
-    for name in ("modules.builtin", "modules.order", "modules.builtin.modinfo"):
-        (modules / name).touch()
-    shutil.copy(kernel.image, root / "boot" / f"vmlinuz-{release}")
-    shutil.copy(kernel.directory / "config", root / "boot" / f"config-{release}")
+    (package,) = kernel_packages(kernel).glob("linux-image-[0-9]*.deb")
+    shutil.copy(package, root)
     # The guest's kernel unpacks gzip alone, and Debian packs with zstd.
     _replace(root / "etc/initramfs-tools/initramfs.conf", "COMPRESS=zstd", "COMPRESS=gzip")
-    for words in (("depmod", release), ("update-initramfs", "-c", "-k", release)):
-        done = subprocess.run(
-            ["chroot", root, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        assert done.returncode == 0, done.stdout.decode()
+    done = subprocess.run(
+        ["chroot", root, "dpkg", "--install", f"/{package.name}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode()
+    assert (root / "vmlinuz").resolve().name.startswith("vmlinuz-"), "/vmlinuz names the newest"
     (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
     return root
 
@@ -142,7 +138,8 @@ def _argv(kernel: Kernel, root: Path, image: Path, console: Path, answers: Path)
     words = f"root=/dev/vda rw panic=-1 {board.words}"
     if khz is not None and board.frequency_parameter is not None:
         words += f" {board.frequency_parameter}={khz}"
-    release = kernel.manifest.release
+    (installed,) = (root / "boot").glob("vmlinuz-*")
+    release = installed.name.removeprefix("vmlinuz-")
     return [
         board.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
         "-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUITE = "bookworm"
 PACKAGES = (
     "systemd-sysv", "systemd-timesyncd", "dbus", "udev", "kmod", "procps", "cron", "logrotate",
-    "initramfs-tools",
+    "initramfs-tools", "linux-base",
 )  # fmt: skip
 """What comes on top of Debian's essential packages."""
 
