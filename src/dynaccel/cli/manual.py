@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "XDG_CACHE_HOME": "Directory for caches. Without it, ~/.cache.",
     "XDG_RUNTIME_DIR": "Directory for the sockets of running guests. Without it, one of this user's"
     " below TMPDIR, else /tmp.",
+    "GNUPGHOME": "Directory of the keys that 'dynaccel repo' signs with. Without it, gpg's own.",
     "PATH": "Where QEMU, compilers and all other programs are looked for.",
 }
 """The variables that dynaccel reads."""
