@@ -144,7 +144,7 @@ def _argv(kernel: Kernel, root: Path, image: Path, console: Path, answers: Path)
         board.qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
         "-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768",
         # Always the same evening: which midnights and Sundays come is part of the test.
-        "-rtc", "base=2030-01-01T22:30:00",
+        "-rtc", "base=2030-01-01T22:50:00",
         "-kernel", f"{root}/boot/vmlinuz-{release}", "-initrd", f"{root}/boot/initrd.img-{release}",
         "-append", words,
         "-serial", f"file:{console}", "-serial", f"file:{answers}",

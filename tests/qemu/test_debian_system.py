@@ -27,25 +27,24 @@ pytestmark = pytest.mark.qemu
 
 SERVICES = ("systemd-journald", "systemd-udevd", "systemd-logind", "dbus", "cron")
 AT_BOOT, LIVE, FAST = 200, 50, 1000
-SLOW_HOURS = 2
+SLOW_MINUTES = 150
 DAY_SECONDS = 86400
 LIMIT_SECONDS = 1500
 """Real time; two minutes are enough on a machine that does nothing else."""
-START = 1893537000
-"""2030-01-01 22:30:00: when the guest's RTC begins."""
+START = 1893538200
+"""2030-01-01 22:50:00: when the guest's RTC begins."""
 
-ENOUGH = {"hourly": 12, "active": 18, "cron-hourly": 12, "cron-daily": 2}
+ENOUGH = {"hourly": 8, "active": 4, "cron-hourly": 8, "cron-daily": 2}
 """Runs that are waited for."""
-EVERY_SECONDS = {"hourly": 3600, "active": 1800, "cron-hourly": 3600, "cron-daily": DAY_SECONDS}
+EVERY_SECONDS = {"hourly": 3600, "active": 10800, "cron-hourly": 3600, "cron-daily": DAY_SECONDS}
 NIGHTS = 2
 
-TIMERS = {"hourly": "OnCalendar=hourly", "active": "OnActiveSec=30min\nOnUnitActiveSec=30min"}
+TIMERS = {"hourly": "OnCalendar=hourly", "active": "OnActiveSec=30min\nOnUnitActiveSec=3h"}
 FILES = {
     "etc/sysctl.d/70-test.conf": f"kernel.accel = {AT_BOOT}\n",
     "etc/cron.d/test": (
-        "0 * * * * root date +\\%s >>/var/log/cron-hourly\n"
+        "0 * * * * root date +\\%s | tee -a /var/log/rotated >>/var/log/cron-hourly\n"
         "30 0 * * * root date +\\%s >>/var/log/cron-daily\n"
-        "5 * * * * root date >>/var/log/rotated\n"
     ),
     "etc/logrotate.d/test": "/var/log/rotated {\n\tdaily\n\trotate 9\n\tdateext\n}\n",
     # Debian's own state is empty: a file that logrotate has never seen is not rotated at first.
@@ -82,7 +81,7 @@ say time_synchronisation $(systemctl is-active systemd-timesyncd)
 pids pid_before
 systemctl start watched hourly.timer active.timer
 set_ratio {AT_BOOT}
-sleep {SLOW_HOURS}h
+sleep {SLOW_MINUTES}m
 say live $(sysctl --write kernel.accel={LIVE}) $(cat /proc/sys/kernel/accel)
 set_ratio {FAST}
 lines() {{ cat /var/log/$1 2>/dev/null | wc -l; }}
@@ -98,7 +97,9 @@ for name in {" ".join(ENOUGH)}; do say runs $name $(lines $name); done
 say rotations $(cd /var/log; ls rotated-* | sort)
 say suspicious $(journalctl -b -o cat _PID=1 | grep -ciE 'timed out|watchdog|too quickly')
 say end $(date +%s)
-systemctl poweroff
+set_ratio {FAST}
+# Process 1 may be slow to answer; see docs/tuning.md.
+until systemctl poweroff; do sleep 10m; done
 """
 
 
@@ -168,6 +169,13 @@ def test_nothing_breaks(tuned: Boot) -> None:
     assert tuned.one("failed") == "0", tuned
     assert tuned.one("suspicious") == "0", tuned
     assert tuned.one("watched") == "active", tuned
+
+
+def test_it_goes_down_in_order_at_1000(tuned: Boot) -> None:
+    _, began, shutdown = tuned.console.partition("systemd-shutdown[1]: ")
+    assert began, tuned
+    assert "Powering off" in shutdown, shutdown
+    assert "timed out" not in shutdown, shutdown
 
 
 def test_the_services_are_the_same_processes_as_before(tuned: Boot) -> None:
