@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
+_SLASH = PurePosixPath("/")
+
 
 class RootKind(enum.StrEnum):
     """Where a guest's root file system comes from."""
@@ -154,7 +156,7 @@ class Job:
     kind: JobKind
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    directory: PurePosixPath = PurePosixPath("/")
+    directory: PurePosixPath = _SLASH
     user: str = "root"
     after: timedelta = timedelta(0)
     every: timedelta | None = None
@@ -280,7 +282,7 @@ class Fault:
     duration: timedelta = timedelta(0)
     duration_real: timedelta = timedelta(0)
     size_bytes: int = 0
-    path: PurePosixPath = PurePosixPath("/")
+    path: PurePosixPath = _SLASH
     signal: int = 9
     job: str | None = None
     process: str | None = None
