@@ -25,6 +25,8 @@ RATIO = 100
         ("tick", 30.0, 0.2, True),
         ("tick", 0.5, 0.6, False),  # counted in real time, on the busiest host
         ("idle", 50.0, 0.0, True),
+        ("idle", 45.5, 0.0, True),  # its naps alone are counted
+        ("idle", 40.0, 0.0, False),
         ("idle", 0.0, 0.0, False),
     ],
 )

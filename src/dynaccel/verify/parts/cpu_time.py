@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynaccel.verify.check import Check
 from dynaccel.verify.parts import shares
-from dynaccel.verify.parts.rates import CPU_BAR, MOST_STOLEN
+from dynaccel.verify.parts.rates import CPU_BAR, IDLE_BAR, MOST_STOLEN
 from dynaccel.verify.rounds import Judged, best
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def judge_used(record: Record, *, ratio: int, tick_seconds: float, stolen_second
         )  # fmt: skip
     wall = record["wall_ns"] / 1e9
     found = record["used_ns"] / 1e9 / wall
-    allowed = CPU_BAR + USER_TICK_SECONDS / wall
+    bar = IDLE_BAR if record["kind"] == "idle" and ratio > 1 else CPU_BAR
+    allowed = bar + USER_TICK_SECONDS / wall
     notes = []
     if record["kind"] != "fine":
         allowed += tick_seconds * ratio / wall + min(stolen_seconds * ratio / wall, MOST_STOLEN)
