@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hardware MS COUNTS_PER_MS RATIO[:MS] ...: how long the waits of drivers take.
+ * hardware idle|busy MS COUNTS_PER_MS RATIO[:MS] ...: how long the waits of
+ * drivers take. With "busy" a process keeps each CPU from being idle.
  *
  * The kernel offers each of them in debugfs (kernel/time/dynaccel_waits.c, option
  * DYNACCEL_WAITS). All are begun at the first ratio and wait for MS milliseconds
@@ -9,6 +10,7 @@
  * record {"kind": K, "asked_ms": MS, "counts": C} each, or one {"missing": WHY}
  * where the kernel has no such file.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "hogs.h"
 #include "probe.h"
 
 #define MAX_WAITS 32
@@ -77,27 +80,30 @@ static void missing(const char *why)
 int main(int argc, char **argv)
 {
 	struct wait waits[MAX_WAITS] = {};
+	struct hogs hogs = { .count = 0 };
 	uint64_t counts_per_ms;
 	int count, status = 0;
 
-	if (argc < 4)
+	if (argc < 5)
 		return 2;
 	if (access(DEBUGFS "/dynaccel", F_OK))
 		mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	if (access(WAITS, R_OK))
 		missing("the kernel has no /sys/kernel/debug/dynaccel/wait (DYNACCEL_WAITS)");
-	counts_per_ms = strtoull(argv[2], NULL, 10);
+	counts_per_ms = strtoull(argv[3], NULL, 10);
 	count = read_kinds(waits);
+	if (strcmp(argv[1], "busy") == 0)
+		hogs_start(&hogs);
 	for (int i = 0; i < count; i++) {
-		waits[i].ms = argv[1];
+		waits[i].ms = argv[2];
 		if (pthread_create(&waits[i].thread, NULL, wait_once, &waits[i]))
 			return 1;
 	}
-	for (int i = 3, ratio = atoi(argv[3]); i < argc; i++) {
+	for (int i = 4, ratio = atoi(argv[4]); i < argc; i++) {
 		char *ms = strchr(argv[i], ':');
 		uint64_t begin = counter();
 
-		if (i > 3) {
+		if (i > 4) {
 			ratio = atoi(argv[i]);
 			if (set_ratio(ratio)) {
 				perror("kernel.accel");
@@ -118,5 +124,6 @@ int main(int argc, char **argv)
 		printf("{\"kind\": \"%s\", \"asked_ms\": %s, \"counts\": %" PRIu64 "}\n",
 		       waits[i].kind, waits[i].ms, waits[i].counts);
 	}
+	hogs_end(&hogs);
 	return status;
 }

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "hogs.h"
 #include "waits.h"
 
 #define SEGMENTS 8
@@ -178,19 +179,6 @@ static int64_t plan_us(void)
 	return sum;
 }
 
-static pid_t start_child(void)
-{
-	pid_t child = fork();
-
-	if (child < 0) {
-		perror("fork");
-		exit(1);
-	}
-	if (child == 0)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return child;
-}
-
 static pid_t start_job(const struct wait *wait, int number, int64_t stagger_us)
 {
 	const int64_t start_us = number * stagger_us;
@@ -201,7 +189,7 @@ static pid_t start_job(const struct wait *wait, int number, int64_t stagger_us)
 	job->steps = 1;
 	job->start = virtual_ns(start_us);
 	job->stop = virtual_ns(start_us + plan_us());
-	child = start_child();
+	child = hogs_child();
 	if (child == 0) {
 		/* No page fault shall come between the end and its stamp. */
 		mlockall(MCL_CURRENT | MCL_FUTURE);
@@ -210,28 +198,6 @@ static pid_t start_job(const struct wait *wait, int number, int64_t stagger_us)
 		_exit(0);
 	}
 	return child;
-}
-
-static int start_hogs(pid_t *hogs)
-{
-	cpu_set_t online, one;
-	int count = 0;
-
-	sched_getaffinity(0, sizeof(online), &online);
-	for (int cpu = 0; cpu < CPU_SETSIZE && count < JOBS; cpu++) {
-		if (!CPU_ISSET(cpu, &online))
-			continue;
-		hogs[count] = start_child();
-		if (hogs[count] == 0) {
-			CPU_ZERO(&one);
-			CPU_SET(cpu, &one);
-			sched_setaffinity(0, sizeof(one), &one);
-			for (;;)
-				;
-		}
-		count++;
-	}
-	return count;
 }
 
 /* Changes the ratio as planned; each change is told with its moment. */
@@ -323,9 +289,10 @@ static int parse_plan(char **texts, int count)
 
 int main(int argc, char **argv)
 {
-	pid_t children[JOBS], hogs[JOBS];
+	struct hogs hogs = { .count = 0 };
+	pid_t children[JOBS];
 	struct timespec tick;
-	int busy = 0, status;
+	int status;
 
 	while (argc == 2 && strcmp(argv[1], STAY) == 0)
 		pause();
@@ -352,7 +319,7 @@ int main(int argc, char **argv)
 	while (atomic_load(&shared->ready) < jobs)
 		sleep_until(now(CLOCK_MONOTONIC) + NSEC_PER_MSEC * plan[0].ratio);
 	if (strcmp(argv[1], "busy") == 0)
-		busy = start_hogs(hogs);
+		hogs_start(&hogs);
 	shared->base = now(CLOCK_MONOTONIC) + SETTLE_US * NSEC_PER_USEC * plan[0].ratio;
 	atomic_store(&shared->go, 1);
 	syscall(SYS_futex, &shared->go, FUTEX_WAKE, JOBS, NULL, NULL, 0);
@@ -360,8 +327,7 @@ int main(int argc, char **argv)
 	printf("{\"tick_ns\": %lld}\n", (long long)shared->tick_ns);
 	status = follow_plan();
 	end_children(children);
-	while (busy > 0)
-		kill(hogs[--busy], SIGKILL);
+	hogs_end(&hogs);
 	for (int i = 0; i < jobs; i++)
 		print_outcome(&shared->jobs[i]);
 	return status ? 1 : 0;

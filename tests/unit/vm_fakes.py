@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dynaccel.core.events import NullReporter
+from dynaccel.vm import boot
 from dynaccel.vm import run as run_module
 from dynaccel.vm.accelerator import AcceleratorChoice
 from dynaccel.vm.result import RunRequest, RunResult
@@ -30,9 +31,9 @@ FAKE = Path(__file__).parents[1] / "fakes" / "qemu_system.py"
 DRIVER = """
 import sys
 from pathlib import Path
-import dynaccel.vm.run
-dynaccel.vm.run.guest_image = lambda **_: Path("initramfs.cpio")
-dynaccel.vm.run.counter_khz = lambda **_: None
+import dynaccel.vm.boot
+dynaccel.vm.boot.guest_image = lambda **_: Path("initramfs.cpio")
+dynaccel.vm.boot.counter_khz = lambda **_: None
 from dynaccel.cli.main import main
 main()
 """
@@ -85,8 +86,8 @@ def fakes(
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setenv("DYNACCEL_CACHE", str(base / "cache"))
-    monkeypatch.setattr(run_module, "guest_image", lambda **_: Path("initramfs.cpio"))
-    monkeypatch.setattr(run_module, "counter_khz", lambda **_: TSC_KHZ)
+    monkeypatch.setattr(boot, "guest_image", lambda **_: Path("initramfs.cpio"))
+    monkeypatch.setattr(boot, "counter_khz", lambda **_: TSC_KHZ)
     yield Fakes(kernel, runtime)
     left = runtime / "dynaccel" / "vms"
     assert not left.exists() or list(left.iterdir()) == []

@@ -100,13 +100,25 @@ class Guest:
 
     Attributes:
         console: What its kernel wrote.
+        qmp: QEMU's own command channel.
+        stands_still: Whether it is stopped on purpose, so that no sign of life is to be expected.
         last_beat: The last sign of life with a time; None before the first.
         arrived: By the type of a frame, the host's monotonic clock as the last such came.
     """
 
-    def __init__(self, child: Popen[bytes], console: Console, limits: Limits, errors: Path) -> None:
+    def __init__(
+        self,
+        child: Popen[bytes],
+        qmp: QMPClient,
+        console: Console,
+        limits: Limits,
+        errors: Path,
+        *,
+        goes_on: bool = False,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.console = console
+        self.qmp = qmp
         self.last_beat: Beat | None = None
         self.arrived: dict[int, float] = {}
         self._child = child
@@ -124,10 +136,14 @@ class Guest:
         self._connections: dict[str, ports.Connection] = {}
         self._connected = loop.create_future()
         self._silent_seconds = 0.0
+        self.stands_still = False
+        self._goes_on = goes_on
         self._gone = asyncio.Event()
 
     async def hello(self) -> Frame:
         """Wait until the agent reports, and return its first frame.
+
+        Of a guest that goes on from a checkpoint that is a heartbeat.
 
         Raises:
             GuestError: It did not come.
@@ -253,6 +269,9 @@ class Guest:
                 _resolve(self.ended, frame)
             case FrameType.HEARTBEAT:
                 self._beat(frame)
+                if self._goes_on:
+                    # It said HELLO in an earlier life, before the checkpoint.
+                    _resolve(self._frames[FrameType.HELLO], frame)
             case FrameType.RATIO:
                 waiting = self._answers.get(frame.number("request") or 0)
                 if waiting is not None:
@@ -298,6 +317,8 @@ class Guest:
         name, data = event["event"], event.get("data")
         if name == "SHUTDOWN" and isinstance(data, dict):
             self._shutdown_reason = str(data.get("reason", "unknown"))
+        if name == "STOP" and self.stands_still:
+            return
         if name in {"GUEST_PANICKED", "BLOCK_IO_ERROR", "STOP"}:
             self._events.append(str(name))
 
@@ -308,7 +329,7 @@ class Guest:
             # Steps are counted, not time: if this very process was stopped for a while, the
             # heartbeats of that while still wait in the socket.
             await asyncio.sleep(step)
-            self._silent_seconds += step
+            self._silent_seconds = 0.0 if self.stands_still else self._silent_seconds + step
         self._fail(
             GuestLostError(
                 f"the guest has given no sign of life for {self._limits.silence:g} s"
@@ -394,7 +415,8 @@ async def started(
         stack.push_async_callback(_disconnected, qmp)
         written = stack.enter_context(errors.open("wb"))
         child = stack.enter_context(process.start(_mortal(spec), stderr=written))
-        guest = Guest(child, console, limits, errors)
+        goes_on = spec.checkpoint is not None
+        guest = Guest(child, qmp, console, limits, errors, goes_on=goes_on)
         readers = [
             asyncio.create_task(guest._read_control(waiting["control"])),  # noqa: SLF001
             asyncio.create_task(guest._read_console(console_socket)),  # noqa: SLF001

@@ -70,6 +70,8 @@ class Job:
         net: Whether the guest brings up its network.
         init: Process 1 of the system that the root holds, to be booted first; None: no system.
         init_limit_ns: Real time for that system to come up, ns.
+        program: The initramfs's program that runs instead of the one that the arguments name; None:
+            that one.
     """
 
     arguments: tuple[bytes, ...]
@@ -86,6 +88,7 @@ class Job:
     net: bool = False
     init: str | None = None
     init_limit_ns: int | None = None
+    program: str | None = None
 
     def records(self) -> list[tuple[str, Value]]:
         """Return the records of the ``START`` frame."""
@@ -108,6 +111,7 @@ class Job:
             "for_ns": self.for_ns,
             "init": self.init,
             "init_limit_ns": self.init_limit_ns,
+            "program": self.program,
         }
         records += [(key, value) for key, value in optional.items() if value is not None]
         if self.net:

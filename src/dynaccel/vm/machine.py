@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from dynaccel.core.arches import Arch
 
+DISK_NODE = "root-disk"
+"""The name by which QEMU knows a disk whose content is kept."""
 ROOT_TAG = "root"
 MODULES_TAG = "modules"
 TRANSLATION_CACHE_MIB = 192
@@ -59,10 +61,17 @@ class DirectoryRoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRoot:
-    """A disk image as the guest's root file system; what the guest writes is thrown away."""
+    """A disk image as the guest's root file system.
+
+    Attributes:
+        path: The image.
+        format: How it is laid out.
+        kept: Whether what the guest writes stays in it; else it is thrown away.
+    """
 
     path: Path
     format: ImageFormat
+    kept: bool = False
 
 
 Root = DirectoryRoot | ImageRoot
@@ -152,6 +161,7 @@ class MachineSpec:
         uptime_seconds: How long it has been up already, by its clocks and counters, as it boots.
         counter_khz: How fast its counter runs; None when its kernel shall find out.
         append: More for its kernel's command line; what stands last there counts.
+        checkpoint: Tag of a checkpoint in the root's image that it goes on from; None: it boots.
         qemu: More words for QEMU's command line, behind all others.
     """
 
@@ -172,6 +182,7 @@ class MachineSpec:
     uptime_seconds: int = 0
     counter_khz: int | None = None
     append: str = ""
+    checkpoint: str | None = None
     qemu: tuple[str, ...] = ()
 
 
@@ -237,6 +248,8 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
     if spec.net:
         pairs.append(("-netdev", "user,id=net"))
         pairs.append(("-device", "virtio-net-pci,netdev=net,romfile="))
+    if spec.checkpoint is not None:
+        pairs.append(("-loadvm", spec.checkpoint))
     switches = ["-nodefaults", "-no-user-config", "-no-reboot"]
     words = [word for pair in pairs for word in pair]
     return [board.qemu, *switches, "-display", "none", *words, *spec.qemu]
@@ -247,9 +260,9 @@ def _storage(spec: MachineSpec) -> list[tuple[str, str]]:
     match spec.root:
         case DirectoryRoot(path=path):
             pairs += _directory(path, ROOT_TAG, keep_owners=spec.keep_owners, readonly=True)
-        case ImageRoot(path=path, format=layout):
+        case ImageRoot(path=path):
             pairs += [
-                ("-drive", f"{_disk(layout)},file={_escaped(str(path))}"),
+                ("-drive", f"{_disk(spec.root)},file={_escaped(str(path))}"),
                 ("-device", "virtio-blk-pci,drive=disk"),
             ]
         case None:
@@ -263,9 +276,10 @@ def _storage(spec: MachineSpec) -> list[tuple[str, str]]:
     return pairs
 
 
-def _disk(layout: ImageFormat) -> str:
+def _disk(root: ImageRoot) -> str:
     # snapshot: what the guest writes goes to a temporary file, and the image never changes.
-    return f"if=none,id=disk,format={layout.value},snapshot=on,discard=unmap"
+    where = f"node-name={DISK_NODE}" if root.kept else "snapshot=on"
+    return f"if=none,id=disk,format={root.format.value},{where},discard=unmap"
 
 
 def _directory(path: Path, tag: str, *, keep_owners: bool, readonly: bool) -> list[tuple[str, str]]:

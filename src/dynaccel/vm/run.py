@@ -22,12 +22,9 @@ from dynaccel.core.errors import (
     UserError,
 )
 from dynaccel.core.units import parse_ratio
-from dynaccel.host import kernels, tools
-from dynaccel.vm import accelerator, guest, interrupts, job, machine, registry, remote, root
+from dynaccel.host import kernels
+from dynaccel.vm import boot, guest, interrupts, job, machine, registry, remote, root
 from dynaccel.vm.console import Console
-from dynaccel.vm.counter import counter_khz
-from dynaccel.vm.guest_image import guest_image
-from dynaccel.vm.modules import initramfs_for
 from dynaccel.vm.result import (
     DEFAULT_INIT,
     FAILED,
@@ -114,17 +111,8 @@ class _Run:
         kernel = self._find_kernel()
         arch = arches.parse(kernel.manifest.arch)
         file_system = root.find_root(request.root, arch=arch, reporter=self._reporter)
-        tools.require(arch.board.qemu)
-        initramfs = initramfs_for(
-            kernel, guest_image(arch=arch, reporter=self._reporter), reporter=self._reporter
-        )
-        self._accelerator = accelerator.choose(
-            request.accelerator,
-            arch=arch,
-            kernel=kernel.image,
-            initramfs=initramfs,
-            reporter=self._reporter,
-        )
+        means = boot.find_means(kernel, request.accelerator, reporter=self._reporter)
+        self._accelerator = means.accelerator
         with ExitStack() as stack:
             directory = stack.enter_context(registry.claimed(request.name))
             copy = stack.enter_context(request.console.open("wb")) if request.console else None
@@ -133,7 +121,7 @@ class _Run:
                 name=directory.name,
                 arch=arch,
                 kernel=kernel.image,
-                initramfs=initramfs,
+                initramfs=means.initramfs,
                 sockets=machine.Sockets(directory=directory),
                 accelerator=self._accelerator,
                 cpus=request.cpus,
@@ -145,7 +133,7 @@ class _Run:
                 net=request.net,
                 keep_owners=os.geteuid() == 0,
                 uptime_seconds=round(_seconds(request.uptime) or 0),
-                counter_khz=self._counter_khz(arch),
+                counter_khz=means.counter_khz,
                 append=request.append,
                 qemu=request.qemu,
             )
@@ -169,12 +157,6 @@ class _Run:
         if not kernel.manifest.accelerated:
             self._check_accelerates(kernel.manifest.release, accelerates=False)
         return kernel
-
-    def _counter_khz(self, arch: arches.Arch) -> int | None:
-        # KVM tells its guests itself (kvm-clock), and may scale their TSC.
-        if self._accelerator is machine.Accelerator.KVM or arch.board.frequency_parameter is None:
-            return None
-        return counter_khz(reporter=self._reporter)
 
     async def _interruptible(self, spec: machine.MachineSpec, directory: Path) -> RunResult:
         with interrupts.listening() as signals:
@@ -293,11 +275,8 @@ class _Run:
         )
 
     def _check_accelerates(self, release: str, *, accelerates: bool) -> None:
-        if not accelerates and (self._request.ratio != 1 or self._request.uptime):
-            raise UserError(
-                f"the kernel {release} cannot accelerate: it was built without CONFIG_DYNACCEL",
-                hint="dynaccel kernel build, or choose another: dynaccel kernel list",
-            )
+        if self._request.ratio != 1 or self._request.uptime:
+            boot.check_accelerates(release, accelerates=accelerates)
 
     async def _answer(self, request: remote.Request) -> remote.Answer:
         if self._session is None or self._session.started_at is None or self._guest is None:

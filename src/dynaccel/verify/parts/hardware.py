@@ -42,24 +42,35 @@ def measure(bench: Bench, ratios: Sequence[int]) -> Iterator[Check]:
     """
     for plan in [*((ratio,) for ratio in ratios), *CHANGES]:
         yield from best(partial(_round, bench, plan))
+    for plan in CHANGES:
+        # What a busy CPU has to do when the ratio changes holds its timers' clock back.
+        yield from best(partial(_round, bench, plan, busy=True))
     bench.set_ratio(1)
 
 
-def _round(bench: Bench, plan: Sequence[int]) -> Iterator[Judged]:
+def _round(bench: Bench, plan: Sequence[int], *, busy: bool = False) -> Iterator[Judged]:
     bench.set_ratio(plan[0])
     words = [f"{ratio}:{FIRST_MS}" for ratio in plan[:-1]]
     per_ms = bench.counts(0.001)
-    for record in bench.probe("hardware", ASKED_MS, per_ms, *words, plan[-1]):
+    for record in bench.probe(
+        "hardware", "busy" if busy else "idle", ASKED_MS, per_ms, *words, plan[-1]
+    ):
         yield judge(
             record,
             plan=plan,
+            busy=busy,
             tick_seconds=bench.tick_seconds,
             counts_per_second=bench.counts_per_second,
         )
 
 
 def judge(
-    record: Record, *, plan: Sequence[int], tick_seconds: float, counts_per_second: float
+    record: Record,
+    *,
+    plan: Sequence[int],
+    tick_seconds: float,
+    counts_per_second: float,
+    busy: bool = False,
 ) -> Judged:
     """Judge what the probe ``hardware`` told of one wait.
 
@@ -68,8 +79,10 @@ def judge(
         plan: The ratios during the wait, in turn.
         tick_seconds: Real time between two ticks.
         counts_per_second: Frequency of the counter.
+        busy: Whether a process kept each CPU from being idle.
     """
     change = f", {' → '.join(map(str, plan))}" if len(plan) > 1 else ""
+    change += ", busy CPUs" if busy else ""
     if "missing" in record:
         note = f"not there, not measured: {record['missing']}"
         check = Check(part=PART, name=f"all{change}", ratio=plan[-1], ok=True, note=note)
