@@ -314,6 +314,8 @@ class RecordingWriter:
             journal.transaction(back)
         finally:
             self._load()
+        # What was read anew (lines that are gone for good) is counted, too.
+        journal.transaction(lambda: None)
         return stamp
 
     def end_attempt(self, why: str) -> None:
