@@ -12,21 +12,30 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dynaccel.core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_WEEKDAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+
+
+class _Field(NamedTuple):
+    name: str
+    low: int
+    high: int
+    names: Sequence[str] = ()
+
+
 _FIELDS = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day of the month", 1, 31, ()),
-    ("month", 1, 12, _MONTHS),
-    ("day of the week", 0, 7, _WEEKDAYS),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of the month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of the week", 0, 7, _WEEKDAYS),
 )
 _SHORT = {
     "@yearly": "0 0 1 1 *",
@@ -118,10 +127,7 @@ def parse_cron(text: str) -> Cron:
     words = _SHORT.get(text.strip().lower(), text).split()
     if len(words) != len(_FIELDS):
         raise _mistake(text, f"it has {len(words)} fields, not {len(_FIELDS)}")
-    sets = [
-        _field(text, word, name, low, high, names)
-        for word, (name, low, high, names) in zip(words, _FIELDS, strict=True)
-    ]
+    sets = [_values(text, word, field) for word, field in zip(words, _FIELDS, strict=True)]
     cron = Cron(
         minutes=sets[0],
         hours=sets[1],
@@ -135,22 +141,21 @@ def parse_cron(text: str) -> Cron:
     return cron
 
 
-def _field(
-    text: str, word: str, name: str, low: int, high: int, names: list[str] | tuple[()]
-) -> frozenset[int]:
+def _values(text: str, word: str, field: _Field) -> frozenset[int]:
     values: set[int] = set()
     for item in word.split(","):
         found = _ITEM.fullmatch(item)
         if found is None:
-            raise _mistake(text, f"{item!r} is no {name}")
+            raise _mistake(text, f"{item!r} is no {field.name}")
         if found["all"]:
-            first, last = low, high
+            first, last = field.low, field.high
         else:
-            first = _number(text, found["low"], name, low, high, names)
-            # A step after a single number has no meaning in cron(8).
-            if found["step"] and not found["high"]:
-                raise _mistake(text, f"{item!r} has a step but no range; write {item.replace('/', f'-{high}/')}")
-            last = _number(text, found["high"], name, low, high, names) if found["high"] else first
+            first = last = _number(text, found["low"], field)
+            if found["high"]:
+                last = _number(text, found["high"], field)
+            elif found["step"]:
+                better = f"{first}-{field.high}/{found['step']}"
+                raise _mistake(text, f"{item!r} has a step but no range; write {better}")
         step = int(found["step"] or 1)
         if first > last:
             raise _mistake(text, f"the range {item!r} goes backwards")
@@ -160,13 +165,11 @@ def _field(
     return frozenset(values)
 
 
-def _number(
-    text: str, word: str, name: str, low: int, high: int, names: list[str] | tuple[()]
-) -> int:
-    if word.lower() in names:
-        return names.index(word.lower()) + low
-    if not word.isascii() or not word.isdigit() or not low <= int(word) <= high:
-        raise _mistake(text, f"{word!r} is no {name}, {low} to {high}")
+def _number(text: str, word: str, field: _Field) -> int:
+    if word.lower() in field.names:
+        return field.names.index(word.lower()) + field.low
+    if not word.isascii() or not word.isdigit() or not field.low <= int(word) <= field.high:
+        raise _mistake(text, f"{word!r} is no {field.name}, {field.low} to {field.high}")
     return int(word)
 
 
@@ -180,5 +183,5 @@ def _days(begin: datetime, end: datetime) -> Iterator[date]:
 def _mistake(text: str, why: str) -> UserError:
     return UserError(
         f"{text!r} is no time of cron: {why}",
-        hint="write minute, hour, day of the month, month, day of the week: '30 3 * * *', or @daily",
+        hint="write minute, hour, day of the month, month, weekday: '30 3 * * *', or @daily",
     )

@@ -38,7 +38,7 @@ _STAMP = "virtual_ns, realtime_ns, real_ns"
 def fold_layout(connection: sqlite3.Connection, layout: int, settled: int, budget: int) -> None:
     """Move the settled fresh samples of a layout into the points of its series, and thin these."""
     rows = connection.execute(
-        f"SELECT tick, {_STAMP}, data FROM fresh WHERE layout = ? AND tick <= ? ORDER BY tick",  # noqa: S608
+        f"SELECT tick, {_STAMP}, data FROM fresh WHERE layout = ? AND tick <= ? ORDER BY tick",
         (layout, settled),
     ).fetchall()
     if not rows:
@@ -61,7 +61,7 @@ def _fold_series(
     old = [
         Folded(*row)
         for row in connection.execute(
-            f"SELECT tick, {_STAMP}, {columns} FROM point WHERE series = ? ORDER BY tick",  # noqa: S608
+            f"SELECT tick, {_STAMP}, {columns} FROM point WHERE series = ? ORDER BY tick",
             (series,),
         )
     ]
@@ -80,9 +80,7 @@ def _fold_series(
     )
 
 
-def trim_log(
-    connection: sqlite3.Connection, log: str, settled: int, limit: int
-) -> tuple[int, int]:
+def trim_log(connection: sqlite3.Connection, log: str, settled: int, limit: int) -> tuple[int, int]:
     """Drop lines from the middle of a log until it is well within its limit.
 
     Returns how many were dropped, and the bytes that are left.

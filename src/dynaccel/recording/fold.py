@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Folded(NamedTuple):
-    """A row of the table ``point``; fields as of :class:`~dynaccel.recording.records.Point`."""
+    """A row of the table ``point``; fields as of :class:`~dynaccel.recording.records.Point`.
+
+    ``number`` is its ``count``, which a tuple has for something else.
+    """
 
     tick: int
     virtual_ns: int
@@ -15,7 +18,7 @@ class Folded(NamedTuple):
     real_ns: int
     until_ns: int
     level: int
-    count: int
+    number: int
     min: float
     max: float
     mean: float
@@ -24,7 +27,7 @@ class Folded(NamedTuple):
 
 def merge(first: Folded, second: Folded) -> Folded:
     """Return two neighbouring points as one."""
-    count = first.count + second.count
+    number = first.number + second.number
     return Folded(
         first.tick,
         first.virtual_ns,
@@ -32,11 +35,11 @@ def merge(first: Folded, second: Folded) -> Folded:
         first.real_ns,
         second.until_ns,
         max(first.level, second.level) + (first.level == second.level),
-        count,
+        number,
         min(first.min, second.min),
         max(first.max, second.max),
         # Weighted so that the mean of two equal values is that value, exactly.
-        first.mean + (second.mean - first.mean) * (second.count / count),
+        first.mean + (second.mean - first.mean) * (second.number / number),
         second.last,
     )
 

@@ -32,8 +32,8 @@ class JobBook:
         with schema.guarded(self._journal.path):
             execute = self._journal.connection.execute
             rows = execute(
-                "SELECT tick, job, run, state, pid, message, phase, virtual_ns, realtime_ns, real_ns"
-                " FROM job_run WHERE end_tick IS NULL"
+                "SELECT tick, job, run, state, pid, message, phase,"
+                " virtual_ns, realtime_ns, real_ns FROM job_run WHERE end_tick IS NULL"
             ).fetchall()
             self._present = dict(execute("SELECT job, count(*) FROM job_run GROUP BY job"))
         self._looked = {}

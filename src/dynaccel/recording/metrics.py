@@ -4,14 +4,40 @@
 from __future__ import annotations
 
 BYTES = frozenset(
-    """memory_used memory_free memory_available memory_cached slab slab_unreclaimable kernel_stack
-    page_tables swap_used rss pss anonymous virtual swap used free size disk_read_bytes
-    disk_written_bytes""".split()
+    [
+        "memory_used",
+        "memory_free",
+        "memory_available",
+        "memory_cached",
+        "slab",
+        "slab_unreclaimable",
+        "kernel_stack",
+        "page_tables",
+        "swap_used",
+        "rss",
+        "pss",
+        "anonymous",
+        "virtual",
+        "swap",
+        "used",
+        "free",
+        "size",
+        "disk_read_bytes",
+        "disk_written_bytes",
+    ]
 )
 SECONDS = frozenset({"cpu_seconds", "age_seconds", "offset_seconds"})
 TOTALS = frozenset(
-    """context_switches forks cpu_seconds interrupts disk_read_bytes disk_written_bytes readings
-    back_steps""".split()
+    [
+        "context_switches",
+        "forks",
+        "cpu_seconds",
+        "interrupts",
+        "disk_read_bytes",
+        "disk_written_bytes",
+        "readings",
+        "back_steps",
+    ]
 )
 
 

@@ -113,7 +113,7 @@ class Recording:
                 ended_by=stamps[6],
             )
             for index, name, ratio, *stamps in self._rows(
-                f"SELECT {columns} FROM phase ORDER BY tick"  # noqa: S608
+                f"SELECT {columns} FROM phase ORDER BY tick"
             )
         ]
 
@@ -122,7 +122,7 @@ class Recording:
         return [
             RatioChange(before=before, after=after, why=why, stamp=Stamp(*stamp))
             for before, after, why, *stamp in self._rows(
-                f"SELECT before, after, why, {_STAMP} FROM ratio_change ORDER BY tick"  # noqa: S608
+                f"SELECT before, after, why, {_STAMP} FROM ratio_change ORDER BY tick"
             )
         ]
 
@@ -130,9 +130,7 @@ class Recording:
         """Return virtual against real time, in order; thinned."""
         return [
             ClockPair(stamp=Stamp(*stamp), ratio=ratio)
-            for ratio, *stamp in self._rows(
-                f"SELECT ratio, {_STAMP} FROM clock_pair ORDER BY tick"  # noqa: S608
-            )
+            for ratio, *stamp in self._rows(f"SELECT ratio, {_STAMP} FROM clock_pair ORDER BY tick")
         ]
 
     def job_names(self) -> list[str]:
@@ -141,9 +139,7 @@ class Recording:
 
     def job_runs(self, job: str) -> list[JobRun]:
         """Return the runs of a job that were kept whole, in order."""
-        columns = (
-            f"run, state, pid, status, signal, runtime_ns, message, phase, {_STAMP}, {_END}"
-        )
+        columns = f"run, state, pid, status, signal, runtime_ns, message, phase, {_STAMP}, {_END}"
         return [
             JobRun(
                 job=job,
@@ -159,7 +155,7 @@ class Recording:
                 ended=_end(stamps[3:]),
             )
             for run, state, pid, status, signal, runtime_ns, message, phase, *stamps in self._rows(
-                f"SELECT {columns} FROM job_run WHERE job = ? ORDER BY tick",  # noqa: S608
+                f"SELECT {columns} FROM job_run WHERE job = ? ORDER BY tick",
                 job,
             )
         ]
@@ -204,7 +200,7 @@ class Recording:
         points = [
             Point(*row)
             for row in self._rows(
-                f"SELECT {_STAMP}, until_ns, level, count, min, max, mean, last FROM point"  # noqa: S608
+                f"SELECT {_STAMP}, until_ns, level, count, min, max, mean, last FROM point"
                 " WHERE series = ? ORDER BY tick",
                 series.id,
             )
@@ -215,13 +211,11 @@ class Recording:
                 continue
             place = members.index(series.id)
             for tick, virtual, realtime, real, data in self._rows(
-                f"SELECT tick, {_STAMP}, data FROM fresh WHERE layout = ?",  # noqa: S608
+                f"SELECT tick, {_STAMP}, data FROM fresh WHERE layout = ?",
                 layout,
             ):
                 value = json.loads(data)[place]
-                point = Point(
-                    virtual, realtime, real, virtual, 0, 1, value, value, value, value
-                )
+                point = Point(virtual, realtime, real, virtual, 0, 1, value, value, value, value)
                 fresh.append((tick, point))
         fresh.sort(key=lambda each: each[0])
         return points + [point for _, point in fresh]
@@ -239,8 +233,7 @@ class Recording:
         return [
             LogLine(log=name, stream=stream, text=text, dropped=dropped, stamp=Stamp(*stamp))
             for stream, text, dropped, *stamp in self._rows(
-                f"SELECT stream, text, dropped, {_STAMP} FROM log_line"  # noqa: S608
-                " WHERE log = ? ORDER BY tick",
+                f"SELECT stream, text, dropped, {_STAMP} FROM log_line WHERE log = ? ORDER BY tick",
                 name,
             )
         ]
@@ -259,7 +252,7 @@ class Recording:
         return [
             Event(kind=kind, name=name, text=text, stamp=Stamp(*stamp), data=json.loads(data))
             for kind, name, text, data, *stamp in self._rows(
-                f"SELECT kind, name, text, data, {_STAMP} FROM event ORDER BY tick"  # noqa: S608
+                f"SELECT kind, name, text, data, {_STAMP} FROM event ORDER BY tick"
             )
         ]
 
@@ -280,7 +273,7 @@ class Recording:
                 stamp=Stamp(*stamp),
             )
             for tag, seq, wall, size, stopped, kept, *stamp in self._rows(
-                f"SELECT tag, seq, wall, bytes, seconds_stopped, kept, {_STAMP} FROM checkpoint"  # noqa: S608
+                f"SELECT tag, seq, wall, bytes, seconds_stopped, kept, {_STAMP} FROM checkpoint"
                 " ORDER BY tick"
             )
         ]

@@ -41,7 +41,7 @@ class Phase:
         ratio: The ratio that it asks for.
         begun: When.
         ended: When; None while it goes on, or when the run broke off in it.
-        ended_by: ``time``, ``date``, ``file``, ``job``, ``host`` or ``limit``; empty until it ended.
+        ended_by: ``time``, ``date``, ``file``, ``job``, ``host`` or ``limit``; empty before.
     """
 
     index: int

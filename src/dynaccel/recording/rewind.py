@@ -42,10 +42,10 @@ def rewind(connection: sqlite3.Connection, tag: str) -> tuple[Stamp, Tallies]:
         connection.execute("DELETE FROM point")
         connection.execute("DELETE FROM job_day")
     for table in _APPENDED:
-        connection.execute(f"DELETE FROM {table} WHERE tick > ?", (tick,))  # noqa: S608
+        connection.execute(f"DELETE FROM {table} WHERE tick > ?", (tick,))
     for table in _REOPENED:
         connection.execute(
-            f"UPDATE {table} SET end_virtual_ns = NULL, end_realtime_ns = NULL,"  # noqa: S608
+            f"UPDATE {table} SET end_virtual_ns = NULL, end_realtime_ns = NULL,"
             " end_real_ns = NULL, end_tick = NULL WHERE end_tick > ?",
             (tick,),
         )

@@ -163,7 +163,7 @@ def guarded(path: Path) -> Iterator[None]:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    # Transactions are begun by hand; a writer's own flush may come from another thread.
+    # Transactions are begun by hand; whoever writes may do so from another thread than it opened.
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
 
 
@@ -196,5 +196,6 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def _no_recording(path: Path) -> UserError:
     return UserError(
-        f"{path} is no recording of dynaccel", hint="the file is recording.sqlite in a run's directory"
+        f"{path} is no recording of dynaccel",
+        hint="the file is recording.sqlite in a run's directory",
     )

@@ -67,12 +67,6 @@ class Tallies:
             longest_ns=max(old.longest_ns, runtime_ns),
         )
 
-    def count_outcomes(self, job: str, *states: str) -> int:
-        """Return how often the job came out in one of these ways so far."""
-        return sum(
-            count for key, (count, *_) in self._outcomes.items() if key[0] == job and key[2] in states
-        )
-
     def add_lines(self, log: str, *, lines: int, size: int, lost: int, dropped: int) -> None:
         """Count lines of a log."""
         old = self.log(log)
@@ -177,9 +171,7 @@ class Tallies:
         for log, lines, size, lost, dropped in value["logs"]:
             tallies.add_lines(log, lines=lines, size=size, lost=lost, dropped=dropped)
         for watch, log, phase, count, stream, text_, stamp, dropped in value["matches"]:
-            line = LogLine(
-                log=log, stream=stream, text=text_, stamp=Stamp(*stamp), dropped=dropped
-            )
+            line = LogLine(log=log, stream=stream, text=text_, stamp=Stamp(*stamp), dropped=dropped)
             tallies._matches[watch, log, phase] = (count, line)
         for kind, name, count in value["events"]:
             tallies._events[kind, name] = count
