@@ -124,6 +124,18 @@ def matrix_rows(
     return []
 
 
+def shipped_scenarios(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the names of the scenarios that ship."""
+    from dynaccel.host import paths  # noqa: PLC0415
+
+    with suppress(DynaccelError, OSError):
+        files = paths.data_dir("scenarios").glob("*.toml")
+        return one_of(sorted(path.stem for path in files))(ctx, parameter, incomplete)
+    return []
+
+
 def command_words(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -141,6 +141,11 @@ def parse_cron(text: str) -> Cron:
     return cron
 
 
+def five_fields(text: str) -> str:
+    """Return the five fields of what may be one of ``@daily`` and its like."""
+    return _SHORT.get(text.strip().lower(), " ".join(text.split()))
+
+
 def _values(text: str, word: str, field: _Field) -> frozenset[int]:
     values: set[int] = set()
     for item in word.split(","):
