@@ -3,26 +3,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-import pytest
-
-from dynaccel.core.artifacts import content_hash, staged_directory
-from dynaccel.host import paths, process, tools
+from debian_roots import directory as made_directory
+from dynaccel.vm.debian_image import Debian
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUITE = "bookworm"
 PYTHON = (3, 11)
 PACKAGES = ("bash-completion", "man-db", "python3")
 """What comes on top of Debian's essential packages and apt."""
 
-_RECIPE = 1
-"""To be raised when what is done below changes."""
 _LIMIT_SECONDS = 1800
 
 
@@ -53,49 +46,8 @@ class Root:
 
 def fresh_root(directory: Path) -> Root:
     """Copy the Debian to a directory that is not there yet; skip when it cannot be had."""
-    subprocess.run(["cp", "--archive", _made(), directory], check=True)
+    made = made_directory(Debian(base=(), packages=PACKAGES))
+    subprocess.run(["cp", "--archive", made, directory], check=True)
+    # No mirror: what a package needs beyond this it has to do without.
+    (directory / "etc/apt/sources.list").write_text("")
     return Root(directory)
-
-
-def _made() -> Path:
-    plan = content_hash([("recipe", f"{_RECIPE} {SUITE} {' '.join(PACKAGES)}".encode())])
-    final = paths.cache_dir() / "test" / f"debian-python-{SUITE}-{plan[:8]}"
-    if not final.is_dir():
-        _check_means()
-        with staged_directory(final) as staging:
-            _bootstrap(staging)
-            for name in ("var/cache/apt/archives", "var/lib/apt/lists"):
-                shutil.rmtree(staging / name)
-                (staging / name / "partial").mkdir(parents=True)
-            # No mirror: what a package needs beyond this it has to do without.
-            (staging / "etc/apt/sources.list").write_text("")
-    return final
-
-
-def _check_means() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a Debian: debootstrap sets owners and devices")
-    if tools.find("debootstrap") is None:
-        pytest.skip(f"no debootstrap: {tools.install_command('debootstrap')}")
-
-
-def _mirror() -> str:
-    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Label: Debian"]
-    listed = process.run(argv, check=False).text.split()
-    if not listed:
-        pytest.skip("this machine's apt has no mirror of Debian")
-    return listed[0]
-
-
-def _bootstrap(root: Path) -> None:
-    # In a mount name space of its own: what it mounts in there is gone with it, come what may.
-    done = subprocess.run(
-        [
-            "unshare", "--mount", "debootstrap", "--variant=minbase",
-            f"--include={','.join(PACKAGES)}", SUITE, root, _mirror(),
-        ],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        timeout=_LIMIT_SECONDS, env={**os.environ, "LC_ALL": "C"},
-    )  # fmt: skip
-    if done.returncode != 0:
-        pytest.skip(f"Debian {SUITE} cannot be had: {process.tail(done.stdout, 3)}")

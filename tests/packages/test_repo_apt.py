@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynaccel.core.artifacts import staged_directory
-from dynaccel.core.events import NullReporter
-from dynaccel.host import paths, suites
+from debian_roots import directory
+from dynaccel.vm.debian_image import Debian
 
 from .repo_lab import Keys, copy_of, flip, free_port, get, missing, publish, served
 from .sample_packages import OUR_EVR, OUR_RELEASE, OUR_VERSION, STOCK_DEB, Packages, deb
@@ -41,7 +40,6 @@ UPGRADED = {
     "linux-headers-amd64": OUR_EVR,
     "linux-image-amd64": OUR_EVR,
 }
-SUITE = "bookworm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,43 +245,8 @@ def test_a_list_that_was_read_before_still_leads_to_the_packages(
 
 @pytest.fixture(scope="module")
 def debian() -> Path:
-    """Return a Debian of the essential packages with apt, made once by debootstrap."""
-    if os.geteuid() != 0:
-        pytest.skip("debootstrap and chroot need root")
-    if reason := missing("debootstrap", "chroot"):
-        pytest.skip(reason)
-    base = paths.cache_dir() / "test"
-    final = base / f"{SUITE}-minbase"
-    if not final.is_dir():
-        mirror = suites.debian_mirror()
-        apt = suites.suite_apt(SUITE, state=base / "apt", reporter=NullReporter())
-        if mirror is None or apt is None:
-            pytest.skip("this machine's apt reaches no mirror of Debian")
-        with staged_directory(final) as staging:
-            # debootstrap fetches one file after the other, and waits for the disk at each.
-            unpacked_soon = staging / "etc/dpkg/dpkg.cfg.d"
-            unpacked_soon.mkdir(parents=True)
-            (unpacked_soon / "unsafe-io").write_text("force-unsafe-io\n")
-            words = ["--variant=minbase", f"--keyring={suites.KEYRING}"]
-            listed = bootstrap(*words, "--print-debs", SUITE, str(staging / "list"), mirror)
-            shutil.rmtree(staging / "list", ignore_errors=True)
-            archives = staging / "var/cache/apt/archives"
-            (archives / "partial").mkdir(parents=True)
-            subprocess.run(
-                ["apt-get", *apt.options, f"-oDir::Cache::archives={archives}", "-qq", "--yes",
-                 "--download-only", "--reinstall", "install", *listed.split()],
-                check=False, capture_output=True,
-            )  # fmt: skip
-            bootstrap(*words, SUITE, str(staging), mirror)
-            shutil.rmtree(archives)
-    return final
-
-
-def bootstrap(*words: str) -> str:
-    done = subprocess.run(["debootstrap", *words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"debootstrap cannot make a Debian {SUITE}: {done.stderr[-500:]}")
-    return done.stdout
+    """Return a Debian of the required packages with apt, made once."""
+    return directory(Debian(base=()))
 
 
 def test_a_debian_upgrades_to_our_kernel_over_http(

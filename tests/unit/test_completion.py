@@ -83,7 +83,7 @@ def test_guests() -> None:
 
 
 def test_words_and_files() -> None:
-    assert _words("run", "--root", "d") == ["debian"]
+    assert _words("run", "--root", "d") == ["debian", "debian-system"]
     assert _complete("run", "--root", "/") == [("file", "/")]
     assert _words("run", "--arch", "") == ["amd64", "arm64"]
     assert _words("kernel", "build", "--without-hook", "watchdog-r") == ["watchdog-rcu"]

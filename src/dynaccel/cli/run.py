@@ -108,11 +108,12 @@ def _words(
     help="What QEMU runs the guest with; auto takes KVM when a guest boots with it.",
 )  # fmt: skip
 @click.option(
-    "--root", metavar="host|debian|DIR|IMAGE", default="host", show_default=True,
-    shell_complete=complete.one_of(("host", "debian"), files=True),
+    "--root", metavar="host|debian|debian-system[:PACKAGE,...]|DIR|IMAGE", default="host",
+    show_default=True,
+    shell_complete=complete.one_of(("host", "debian", "debian-system"), files=True),
     help="Root file system: this machine's, a small one of Debian packages (for guests of another"
-    " architecture), a directory, or a disk image (qcow2, raw). It never changes: writes go to a"
-    " throw-away overlay.",
+    " architecture), a whole Debian with the packages named, made once (for --system), a directory,"
+    " or a disk image (qcow2, raw). It never changes: writes go to a throw-away overlay.",
 )  # fmt: skip
 @click.option(
     "--system", is_flag=True,

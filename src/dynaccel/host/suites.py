@@ -23,6 +23,10 @@ _SECURITY = "-security"
 _SECURITY_LABEL = "Debian-Security"
 _LABEL = "Debian"
 
+_ACCESS = re.compile(
+    r"Acquire::(?:https?::\S+|Check-Date|Check-Valid-Until|ForceIPv[46]|Retries) \"[^\"]"
+)
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -94,19 +98,14 @@ def suite_apt(
     Returns:
         None when this machine's apt has no mirror of Debian, or none of the lists can be fetched.
     """
-    mirrors = _mirrors()
-    lines = [
-        f"deb [signed-by={KEYRING}] {mirrors[label]} {suite} main\n"
-        for suite in suites
-        if (label := _SECURITY_LABEL if suite.endswith(_SECURITY) else _LABEL) in mirrors
-    ]
-    if not lines or not KEYRING.is_file():
+    lines = source_lines(*suites)
+    if not lines:
         return None
     directory = state / "+".join([*suites, *([architecture] if architecture else [])])
     for name in ("lists/partial", "cache/archives/partial"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     sources = directory / "sources.list"
-    sources.write_text("".join(lines))
+    sources.write_text("".join(f"{line}\n" for line in lines))
     options = {
         "Dir::Etc::SourceList": sources,
         "Dir::Etc::SourceParts": "/dev/null",
@@ -124,9 +123,31 @@ def suite_apt(
     return apt if any((directory / "lists").glob("*Packages*")) else None
 
 
-def debian_mirror() -> str | None:
-    """Return the address of this machine's mirror of Debian; None when its apt knows none."""
-    return _mirrors().get(_LABEL)
+def source_lines(*suites: str) -> list[str]:
+    """Return the lines of a sources.list for suites of Debian, from this machine's mirrors.
+
+    A suite whose mirror this machine does not have is left out; so are all without Debian's keys.
+
+    Args:
+        suites: As for :func:`suite_apt`.
+    """
+    if not KEYRING.is_file():
+        return []
+    mirrors = _mirrors()
+    return [
+        f"deb [signed-by={KEYRING}] {mirrors[label]} {suite} main"
+        for suite in suites
+        if (label := _SECURITY_LABEL if suite.endswith(_SECURITY) else _LABEL) in mirrors
+    ]
+
+
+def access_settings() -> str:
+    """Return, as text of an apt.conf, how this machine's apt reaches its mirrors.
+
+    Proxies, certificates, and how old lists may be: what another apt on this machine needs, too.
+    """
+    dumped = process.run(["apt-config", "dump"]).text
+    return "".join(f"{line}\n" for line in dumped.splitlines() if _ACCESS.match(line))
 
 
 def _mirrors() -> dict[str, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGES = {
     "apt-ftparchive": "apt-utils",
+    "arch-test": "arch-test",
     "bc": "bc",
     "bison": "bison",
     "bzip2": "bzip2",
@@ -24,6 +25,7 @@ PACKAGES = {
     "depmod": "kmod",
     "dpkg": "dpkg",
     "dpkg-deb": "dpkg",
+    "dpkg-query": "dpkg",
     "dpkg-source": "dpkg-dev",
     "flex": "flex",
     "gcc": "gcc",
@@ -34,6 +36,9 @@ PACKAGES = {
     "gzip": "gzip",
     "ld": "binutils",
     "make": "make",
+    "mke2fs": "e2fsprogs",
+    "mmdebstrap": "mmdebstrap",
+    "newuidmap": "uidmap",
     "perl": "perl",
     "qemu-img": "qemu-utils",
     "rpm": "rpm",
@@ -42,6 +47,7 @@ PACKAGES = {
     "rpmsign": "rpm",
     "spatch": "coccinelle",
     "tar": "tar",
+    "unshare": "util-linux",
     "xz": "xz-utils",
     "zstd": "zstd",
     **{arch.board.qemu: arch.board.package for arch in arches.ARCHES},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import ProcessError, UserError
 from dynaccel.host import process, tools
+from dynaccel.vm.debian_image import DebianImage, debian_image, debian_image_if_made
 from dynaccel.vm.debian_root import debian_root
 from dynaccel.vm.machine import ROOT_TAG, DirectoryRoot, ImageFormat, ImageRoot, Root, Share
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 HOST = "host"
 DEBIAN = "debian"
+DEBIAN_SYSTEM = "debian-system"
 
 _QCOW2_MAGIC = b"QFI\xfb"
 _BOOT_SIGNATURE = (510, b"\x55\xaa")
@@ -31,16 +33,18 @@ def find_root(reference: str, *, arch: Arch, reporter: Reporter) -> Root:
     """Return the root file system that a user names.
 
     Args:
-        reference: ``host``; ``debian`` for a small one that is fetched; a directory, or a disk
-            image.
+        reference: ``host``; ``debian`` for a small one that is fetched; ``debian-system``, with
+            ``:PACKAGE,...`` or without, for a disk image of a whole one, which is made; a
+            directory, or a disk image.
         arch: The guest's architecture.
-        reporter: Hears that one is fetched.
+        reporter: Hears that one is fetched or made.
 
     Raises:
-        UserError: There is none, it cannot be read, its programs are of another architecture, or
-            the image is damaged.
+        UserError: There is none, it cannot be read, its programs are of another architecture,
+            Debian has no such package, or the image is damaged.
         MissingError: One of Debian cannot be had on this machine.
         InfrastructureError: Fetching it failed.
+        StageError: Making it failed.
     """
     if reference == HOST:
         if not arch.native:
@@ -53,6 +57,9 @@ def find_root(reference: str, *, arch: Arch, reporter: Reporter) -> Root:
         return DirectoryRoot(path=Path("/"))
     if reference == DEBIAN:
         return DirectoryRoot(path=debian_root(arch, reporter=reporter))
+    name, _, packages = reference.partition(":")
+    if name == DEBIAN_SYSTEM:
+        return _debian_system(packages, arch=arch, reporter=reporter)
     path = Path(reference).absolute()
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
@@ -61,8 +68,8 @@ def find_root(reference: str, *, arch: Arch, reporter: Reporter) -> Root:
     if not path.exists():
         raise UserError(
             f"there is no root file system at {path}",
-            hint="give --root host, --root debian, a directory that holds a root file system, or a"
-            " disk image",
+            hint="give --root host, --root debian, --root debian-system, a directory that holds a"
+            " root file system, or a disk image",
         )
     return ImageRoot(path=path.resolve(), format=_image_format(path))
 
@@ -110,6 +117,14 @@ def working_directory(
     if isinstance(root, DirectoryRoot) and (root.path / wanted.relative_to("/")).is_dir():
         return wanted
     return None
+
+
+def _debian_system(packages: str, *, arch: Arch, reporter: Reporter) -> ImageRoot:
+    names = tuple(name.strip() for name in packages.split(",") if name.strip())
+    request = DebianImage(packages=names, arch=arch)
+    if debian_image_if_made(request) is None:
+        reporter.warning("this disk image of Debian is not there yet: made now, in minutes, once")
+    return ImageRoot(path=debian_image(request, reporter=reporter), format=ImageFormat.QCOW2)
 
 
 def _image_format(path: Path) -> ImageFormat:

@@ -46,7 +46,7 @@ BUILD = (
 )
 """For ``dynaccel kernel patch`` and ``build``."""
 
-_ESSENTIAL = {"dpkg", "gzip", "tar"}
+_ESSENTIAL = {"dpkg", "gzip", "tar", "util-linux"}
 """Packages that each Debian has."""
 _PULLED = {"binutils"}
 """Packages that a compiler brings."""
@@ -55,6 +55,7 @@ _RPM_NAMES = {
     "qemu-system-arm": "qemu-system-aarch64-core",
     "qemu-system-x86": "qemu-system-x86-core",
     "rpm": "rpm-build",
+    "uidmap": "shadow-utils",
 }
 """Packages that RPM's world knows by other names."""
 
