@@ -46,7 +46,8 @@ class Entry:
 COMMANDS = {
     "run": Entry("dynaccel.cli.run:run", "Run a command in accelerated time.", RUN_FAILED),
     "scenario": Entry(
-        "dynaccel.cli.scenario:scenario", "Write down and run long tests, and see what came of them."
+        "dynaccel.cli.scenario:scenario",
+        "Write down and run long tests, and see what came of them.",
     ),
     "kernel": Entry("dynaccel.cli.kernel:kernel", "Patch, build, list and delete kernels."),
     "repo": Entry("dynaccel.cli.repo:repo", "Publish packages for dnf and apt, signed."),

@@ -13,7 +13,12 @@ from dynaccel.cli import complete
 from dynaccel.cli.terminal import current_verbosity, show_error
 from dynaccel.core.errors import DynaccelError
 
-_LATER: dict[str, str] = {}
+_LATER = {
+    "run": "dynaccel.cli.scenario_run:run",
+    "resume": "dynaccel.cli.scenario_run:resume",
+    "report": "dynaccel.cli.scenario_run:report",
+    "tell": "dynaccel.cli.scenario_run:tell",
+}
 """Sub-commands that are imported when they are called, and where they are."""
 
 

@@ -46,13 +46,17 @@ class ScenarioFile:
     warnings: tuple[Mistake, ...]
 
 
-def read_scenario(path: Path) -> Scenario:
+def read_scenario(path: Path, *, directory: Path | None = None) -> Scenario:
     """Return the scenario that a file describes; as :func:`read_file`, without the warnings."""
-    return read_file(path).scenario
+    return read_file(path, directory=directory).scenario
 
 
-def read_file(path: Path) -> ScenarioFile:
+def read_file(path: Path, *, directory: Path | None = None) -> ScenarioFile:
     """Return the scenario that a file describes, and what is odd about it.
+
+    Args:
+        path: The file.
+        directory: What relative paths in it begin at; None: the file's own directory.
 
     Raises:
         UserError: The file is not there, is no text or not TOML, or has mistakes; a
@@ -63,15 +67,16 @@ def read_file(path: Path) -> ScenarioFile:
     data = _data(path, text)
     findings = Findings(Places(text))
     document = take(data, findings)
+    directory = directory or path.parent
     _check_name(document, findings)
     check_fits(document, findings)
     check_phases(document, findings)
-    check_machine(document, path.parent, findings)
+    check_machine(document, directory, findings)
     check_references(document, findings)
     check_checks(document, findings)
     if findings.mistakes:
         raise ScenarioFileError(path, findings.mistakes)
-    scenario = build(document, directory=path.parent, text=text)
+    scenario = build(document, directory=directory, text=text)
     warn(scenario, findings)
     return ScenarioFile(path, scenario, tuple(findings.warnings))
 
