@@ -82,9 +82,12 @@ def test_a_run_of_another_version_is_told(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_once_at_a_time(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
-    with directory.locked():
-        with pytest.raises(UserError, match="goes on already"), RunDirectory(tmp_path).locked():
-            pass
+    with (
+        directory.locked(),
+        pytest.raises(UserError, match="goes on already"),
+        RunDirectory(tmp_path).locked(),
+    ):
+        pass
     with RunDirectory(tmp_path).locked():
         pass
 
