@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -24,6 +25,32 @@ struct failure {
 };
 
 extern char **environ;
+
+static int own_program = -1;
+
+const char *command_open(const struct job *job)
+{
+	static char wrong[256];
+	char path[128];
+
+	if (!job->program)
+		return NULL;
+	snprintf(path, sizeof(path), "/%s", job->program);
+	own_program = open(path, O_PATH | O_CLOEXEC);
+	if (own_program >= 0)
+		return NULL;
+	snprintf(wrong, sizeof(wrong), "the guest's image has no program %.60s: %s",
+		 job->program, strerror(errno));
+	return wrong;
+}
+
+static void become(const struct job *job)
+{
+	if (job->program)
+		syscall(SYS_execveat, own_program, "", job->args.list, environ, AT_EMPTY_PATH);
+	else
+		execvp(job->args.list[0], job->args.list);
+}
 
 static int take_credentials(const struct job *job)
 {
@@ -58,7 +85,7 @@ static void child(const struct job *job, const int streams[3], int result)
 	failure.step = STEP_EXEC;
 	environ = job->env.list;
 	process_default_signals();
-	execvp(job->args.list[0], job->args.list);
+	become(job);
 failed:
 	failure.error = errno;
 	if (write(result, &failure, sizeof(failure)) < 0)
@@ -109,8 +136,8 @@ int command_result(const struct job *job, int result, char *message, size_t room
 			 job->cwd, strerror(failure.error));
 		return 125;
 	default:
-		snprintf(message, room, "cannot run %s: %s", job->args.list[0],
-			 strerror(failure.error));
+		snprintf(message, room, "cannot run %s: %s",
+			 job->program ? job->program : job->args.list[0], strerror(failure.error));
 		return failure.error == ENOENT ? 127 : 126;
 	}
 }

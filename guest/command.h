@@ -7,6 +7,13 @@
 #include "job.h"
 
 /*
+ * Open the program of the agent's own that the job names, if it names one: it
+ * lies in the initramfs, so this comes before the root is switched. Returns
+ * NULL, or what is wrong.
+ */
+const char *command_open(const struct job *job);
+
+/*
  * Load the command into a process of its own, which stops at its first
  * instruction (waitpid() tells) until command_release(): so what loading takes
  * does not count in accelerated time. It gets `streams` as its standard

@@ -42,6 +42,13 @@ static bool read_umask(const char *value, mode_t *mask)
 	return *value && *end == '\0' && number <= 0777;
 }
 
+/* A name in the initramfs, where nothing lies below another directory. */
+static bool read_program(struct job *job, const char *value)
+{
+	job->program = value;
+	return *value && value[0] != '.' && !strchr(value, '/');
+}
+
 static bool read_net(struct job *job, const char *value)
 {
 	job->net_user = !strcmp(value, "user");
@@ -60,6 +67,8 @@ static bool read_record(struct job *job, const char *key, char *value)
 		job->cwd = value;
 	else if (!strcmp(key, "arg"))
 		add_string(&job->args, value);
+	else if (!strcmp(key, "program"))
+		return read_program(job, value);
 	else if (!strcmp(key, "env"))
 		add_string(&job->env, value);
 	else if (!strcmp(key, "uid"))

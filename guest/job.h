@@ -21,6 +21,7 @@ struct job {
 	struct strings shares;
 	const char *cwd;
 	struct strings args;
+	const char *program; /* of the agent's own, args are its; NULL: args[0] is one of the root */
 	struct strings env;
 	uid_t uid;
 	gid_t gid;

@@ -194,6 +194,8 @@ static const char *prepare(const struct frame *start)
 	if (!problem && job.hostname && sethostname(job.hostname, strlen(job.hostname)) < 0)
 		problem = "the host name is too long";
 	if (!problem)
+		problem = command_open(&job);
+	if (!problem)
 		problem = mounts_root(&job);
 	if (!problem)
 		problem = net_loopback();

@@ -146,6 +146,8 @@ def test_job_has_defaults(parser: Path) -> None:
         (b"init", b""),
         (b"init", b"sbin/init"),
         (b"init_limit_ns", b"ever"),
+        (b"program", b""),
+        (b"program", b"../init"),
     ],
 )
 def test_job_that_makes_no_sense_is_refused(parser: Path, record: tuple[bytes, bytes]) -> None:

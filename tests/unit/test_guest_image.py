@@ -41,6 +41,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sources = tmp_path / "guest"
     sources.mkdir()
     (sources / "main.c").write_text("int main(void) { return 0; }\n")
+    (sources / "conductor").mkdir()
+    (sources / "conductor" / "main.c").write_text("int main(void) { return 0; }\n")
     (sources / "notes.md").write_text("not a source\n")
     monkeypatch.setenv("PATH", str(directory))
     monkeypatch.setenv("TEST_LOG", str(tmp_path / "gcc.log"))
@@ -72,11 +74,12 @@ def test_second_call_starts_no_program(programs: Path) -> None:
     assert image.name == "initramfs.cpio"
     assert image.read_bytes().startswith(b"070701")  # newc
     assert b"init\0" in image.read_bytes()
-    assert b"program\n" in image.read_bytes()
+    assert b"conductor\0" in image.read_bytes()
+    assert image.read_bytes().count(b"program\n") == 2
     (programs / "cpio").unlink()
     assert guest_image(arch=X86_64, reporter=NullReporter()) == image
-    assert len(calls(programs)) == 1
-    assert "-static" in calls(programs)[0]
+    assert len(calls(programs)) == 2
+    assert all("-static" in call for call in calls(programs))
 
 
 def test_image_is_reproducible(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,9 +92,10 @@ def test_image_is_reproducible(programs: Path, monkeypatch: pytest.MonkeyPatch) 
     assert int(date, 16) == 0
 
 
-def test_changed_source_is_built_anew(programs: Path) -> None:
+@pytest.mark.parametrize("source", ["main.c", "conductor/main.c"])
+def test_changed_source_is_built_anew(programs: Path, source: str) -> None:
     first = guest_image(arch=X86_64, reporter=NullReporter())
-    (programs.parent / "guest" / "main.c").write_text("int main(void) { return 1; }\n")
+    (programs.parent / "guest" / source).write_text("int main(void) { return 1; }\n")
     assert guest_image(arch=X86_64, reporter=NullReporter()) != first
 
 

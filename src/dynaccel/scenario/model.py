@@ -197,6 +197,7 @@ class Sample:
         paths: Of ``disk`` and ``file``.
         command: Of ``command``.
         timeout_real: Real time that a command may take.
+        pss: Whether memory shared with others is measured, too; of ``process``, and costly.
     """
 
     name: str
@@ -207,6 +208,7 @@ class Sample:
     paths: tuple[PurePosixPath, ...] = ()
     command: tuple[str, ...] = ()
     timeout_real: timedelta = timedelta(seconds=30)
+    pss: bool = False
 
 
 class LogKind(enum.StrEnum):

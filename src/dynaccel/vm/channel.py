@@ -89,7 +89,7 @@ class Frame:
         return number
 
 
-def encode(kind: FrameType, records: Iterable[tuple[str, Value]] = ()) -> bytes:
+def encode(kind: int, records: Iterable[tuple[str, Value]] = ()) -> bytes:
     """Return a frame as bytes.
 
     Raises:

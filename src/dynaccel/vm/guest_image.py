@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Build the guest's agent into the initramfs that every guest boots."""
+"""Build the guest's programs into the initramfs that every guest boots: agent and conductor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ IMAGE = "initramfs.cpio"
 # _GNU_SOURCE here rather than in every file: the agent is for Linux alone. Static, because the
 # root that a user names may have no C library, or another one.
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-static", "-O2", "-Wall", "-Wextra", "-s")
-_NO_LIBRARY = re.compile(r"cannot find -l(c|gcc)\b|fatal error: [\w/]+\.h: No such file")
+LIBRARIES = ("-lm",)
+SHARED = ("frame.c", "log.c", "text.c")
+"""Files of the agent's that the conductor is made of, too."""
+_NO_LIBRARY = re.compile(r"cannot find -l(c|m|gcc)\b|fatal error: [\w/]+\.h: No such file")
 
 
 def guest_image(*, arch: Arch, reporter: Reporter) -> Path:
@@ -41,31 +44,46 @@ def guest_image(*, arch: Arch, reporter: Reporter) -> Path:
     if not (final / IMAGE).is_file():
         reporter.info("building the guest's agent (once)")
         with staged_directory(final) as staging:
-            _compile(sources, compiler, staging / "init", arch)
-            (staging / "init").chmod(0o755)
-            write_atomic(staging / IMAGE, pack(staging, ["init"]))
-            (staging / "init").unlink()
+            programs = _programs(sources)
+            for name, files in programs.items():
+                _compile(sources, files, compiler, staging / name, arch)
+                (staging / name).chmod(0o755)
+            write_atomic(staging / IMAGE, pack(staging, list(programs)))
+            for name in programs:
+                (staging / name).unlink()
     return final / IMAGE
 
 
+def _programs(sources: Path) -> dict[str, list[Path]]:
+    """Return what lies in the image, and the files that each program is made of."""
+    return {
+        "init": sorted(sources.glob("*.c")),
+        "conductor": [
+            *sorted((sources / "conductor").glob("*.c")),
+            *(sources / name for name in SHARED),
+        ],
+    }
+
+
 def _sources(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.iterdir() if path.suffix in {".c", ".h"})
+    places = (directory, directory / "conductor")
+    return sorted(path for place in places for path in place.glob("*.[ch]"))
 
 
 def _key(sources: Path, compiler: Path) -> str:
     # The compiler's file stands for its version: asking it would cost more than all the rest.
     real = compiler.resolve()
     status = real.stat()
-    parts = [(path.name, path.read_bytes()) for path in _sources(sources)]
-    parts.append(("flags", " ".join(FLAGS).encode()))
+    parts = [(str(path.relative_to(sources)), path.read_bytes()) for path in _sources(sources)]
+    parts.append(("flags", " ".join((*FLAGS, *LIBRARIES)).encode()))
     parts.append(("compiler", f"{real} {status.st_size} {status.st_mtime_ns}".encode()))
     return content_hash(parts)
 
 
-def _compile(sources: Path, compiler: Path, output: Path, arch: Arch) -> None:
-    files = [path for path in _sources(sources) if path.suffix == ".c"]
+def _compile(sources: Path, files: list[Path], compiler: Path, output: Path, arch: Arch) -> None:
+    argv: list[str | Path] = [compiler, *FLAGS, "-I", sources, "-o", output, *files, *LIBRARIES]
     try:
-        process.run([compiler, *FLAGS, "-o", output, *files], env={"LC_ALL": "C"})
+        process.run(argv, env={"LC_ALL": "C"})
     except ProcessError as error:
         if not _NO_LIBRARY.search(error.detail or ""):
             raise

@@ -57,6 +57,8 @@ class Job:
 
     Attributes:
         arguments: Program and arguments.
+        program: A program of the guest's image that gets the arguments, whatever the root holds;
+            None: the first of them is one of the root's.
         root: ``9p:TAG`` or ``disk``.
         cwd: Working directory.
         environment: All variables, as ``NAME=value``.

@@ -40,6 +40,8 @@ class RunRequest:
 
     Attributes:
         command: Program and arguments.
+        program: A program of the guest's image that gets the arguments, whatever the root holds;
+            None: the first of them is one of the root's.
         ratio: How many times faster time flows, 1 to 1000.
         start: The guest's REALTIME as the command starts (with ``init``: as that starts); None for
             the host's present time.
@@ -88,6 +90,7 @@ class RunRequest:
     name: str | None = None
     result: Path | None = None
     console: Path | None = None
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,6 +247,7 @@ class _Run:
             net=request.net,
             init=request.init,
             init_limit_ns=round(self._limits.system * 1e9) if request.init else None,
+            program=request.program,
         )
 
     def _cwd(self, spec: machine.MachineSpec) -> Path:
