@@ -13,9 +13,10 @@ NS = 1_000_000_000
 
 
 class RunningClock:
-    """Counts the host's monotonic time, less what the guest stood still for.
+    """The host's monotonic time, less what the guest stood still for.
 
     So virtual time over this one is the ratio, whatever checkpoints and interruptions there were.
+    Whoever knows of them sets it anew afterwards.
 
     Args:
         start_ns: What it shows now.
@@ -33,7 +34,3 @@ class RunningClock:
     def restart(self, start_ns: int = 0) -> None:
         """Show ``start_ns`` now."""
         self._zero_ns = self._now_ns() - start_ns
-
-    def leave_out(self, seconds: float) -> None:
-        """Count the last ``seconds`` not."""
-        self._zero_ns += round(seconds * NS)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.errors import GuestError, GuestPanicError, InfrastructureError, UserError
 from dynaccel.core.units import parse_ratio
-from dynaccel.scenario.conductor import messages, plan
+from dynaccel.scenario.conductor import orders, reports
+from dynaccel.scenario.conductor.decode import ReportDecoder
 from dynaccel.vm import checkpoint, interrupts, program
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Conduct:
         self._held = asyncio.Event()
         self._over: asyncio.Future[Attempted] | None = None
         self._program: program.Program | None = None
-        self._paused_at: float | None = None
+        self._paused = False
         self._tags = list(kept)
         self._number = number
         self._next_at = 0.0
@@ -151,31 +153,31 @@ class Conduct:
 
     async def set_ratio(self, ratio: int) -> None:
         """Set the ratio until the phase ends."""
-        await self._send(plan.set_ratio(ratio))
+        await self._send(orders.set_ratio(ratio))
 
     async def next_phase(self) -> None:
         """End the present phase."""
-        await self._send(plan.next_phase())
+        await self._send(orders.next_phase())
 
     async def end(self) -> None:
         """Go to the end of the scenario: the finish jobs, and the verdict."""
-        await self._send(plan.end())
+        await self._send(orders.end())
 
     async def pause(self) -> None:
         """Let the guest stand still, or go on when it does."""
         assert self._program is not None  # noqa: S101
-        if self._paused_at is None:
+        if not self._paused:
             await checkpoint.stop(self._program.guest)
-            self._paused_at = time.monotonic()
+            self._paused = True
         else:
             await checkpoint.go_on(self._program.guest)
-            self._taker.clock.leave_out(time.monotonic() - self._paused_at)
-            self._paused_at = None
-        self._taker.progress.paused = self._paused_at is not None
+            self._taker.leave_out()
+            self._paused = False
+        self._taker.progress.paused = self._paused
 
     async def leave(self) -> None:
         """Make a checkpoint, where one can be made, and end the attempt."""
-        if self._paused_at is not None:
+        if self._paused:
             await self.pause()
         if self._every is not None and self._taker.begun:
             await self._save()
@@ -184,9 +186,11 @@ class Conduct:
     async def _follow(self, running: program.Program, signals: interrupts.Interrupts) -> Attempted:
         assert self._over is not None  # noqa: S101
         if self._from is None:
-            await running.write(plan.encode(self._scenario))
+            for frame in orders.plan(self._scenario):
+                await running.write(frame)
+            await running.write(orders.begin(self._scenario.start))
         else:
-            await running.write(plan.go())
+            await running.write(orders.go())
         self._schedule()
         self._watcher.attach(self)
         reading = asyncio.create_task(self._read(running))
@@ -210,16 +214,16 @@ class Conduct:
             self._taker.flush()
 
     async def _read(self, running: program.Program) -> None:
-        decoder = messages.Decoder()
+        decoder = ReportDecoder(self._taker.seq)
         while data := await running.read():
-            for message in decoder.feed(data):
-                self._taker.take(message)
-                match message:
-                    case messages.Held():
+            for report in decoder.feed(data):
+                self._taker.take(report)
+                match report:
+                    case reports.Held():
                         self._held.set()
-                    case messages.Fault(state="wanted"):
-                        self.wish(lambda fault=message: self._stand_still(fault))  # type: ignore[misc]
-                    case messages.Done(reason=reason):
+                    case reports.FaultReport(name=name, state=reports.FaultState.WANTED):
+                        self.wish(functools.partial(self._stand_still, name))
+                    case reports.Done(reason=reason):
                         self._finish(Attempted(ending=Ending.DONE, reason=reason))
                         return
                     case _:
@@ -255,7 +259,7 @@ class Conduct:
         assert self._program is not None  # noqa: S101
         guest = self._program.guest
         self._held.clear()
-        await self._send(plan.hold())
+        await self._send(orders.hold())
         try:
             await asyncio.wait_for(self._held.wait(), _HOLD_SECONDS)
         except TimeoutError:
@@ -266,41 +270,41 @@ class Conduct:
             self._number += 1
             tag = f"dynaccel-{self._number}"
             seconds = await checkpoint.save(guest, tag)
-            self._taker.clock.leave_out(seconds)
+            self._taker.leave_out()
             keep = max(1, self._scenario.checkpoints.keep)
             self._taker.mark(tag, seconds, keep)
             self._tags.append(tag)
             while len(self._tags) > keep:
                 await checkpoint.delete(guest, self._tags.pop(0))
-        await self._send(plan.go())
+        await self._send(orders.go())
         self._schedule()
 
-    async def _stand_still(self, fault: messages.Fault) -> None:
+    async def _stand_still(self, name: str) -> None:
         assert self._program is not None  # noqa: S101
-        wanted = next(each for each in self._scenario.faults if each.name == fault.name)
+        wanted = next(each for each in self._scenario.faults if each.name == name)
         guest = self._program.guest
         began = time.monotonic()
         await checkpoint.stop(guest)
         await asyncio.sleep(wanted.duration_real.total_seconds())
         await checkpoint.go_on(guest)
-        self._taker.clock.leave_out(time.monotonic() - began)
+        self._taker.leave_out()
         seconds = time.monotonic() - began
-        self._taker.note(
-            "fault", fault.name, f"fault {fault.name}: the guest stood still {seconds:.1f} s"
-        )
+        self._taker.note("fault", name, f"fault {name}: the guest stood still for {seconds:.1f} s")
 
     def _schedule(self) -> None:
         if self._every is not None:
             self._next_at = time.monotonic() + self._every.total_seconds()
 
     def _due(self) -> bool:
-        if self._every is None or not self._taker.begun or self._paused_at is not None:
+        if self._every is None or not self._taker.begun or self._paused:
             return False
         return time.monotonic() > self._next_at
 
     def _over_budget(self) -> bool:
         budget = self._scenario.budget_real
-        return budget is not None and self._taker.clock.ns() > budget.total_seconds() * 1e9
+        if budget is None or self._paused:
+            return False
+        return self._taker.clock.ns() > budget.total_seconds() * 1e9
 
     def _take_signal(self, number: int) -> None:
         del number

@@ -23,6 +23,7 @@ from dynaccel.scenario.conduct.conduct import Attempted, Conduct
 from dynaccel.scenario.conduct.directory import RunDirectory, RunState, new_directory
 from dynaccel.scenario.conduct.progress import Progress
 from dynaccel.scenario.conduct.take import Taker
+from dynaccel.scenario.conductor.orders import PROGRAM
 from dynaccel.scenario.files import read_scenario
 from dynaccel.scenario.outline import Outline
 from dynaccel.scenario.verdict import watches
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from dynaccel.recording.records import Checkpoint
     from dynaccel.scenario.conduct.progress import Watcher
     from dynaccel.scenario.model import Scenario
-
-PROGRAM = "conductor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +201,7 @@ class _Attempt:
             phases = recording.phases()
         progress = Progress(Outline.of(scenario, now=datetime.now(tz=UTC)))
         progress.attempt, progress.checkpoints = attempts, made
-        taker = Taker(writer, RunningClock(), progress, self._watcher)
+        taker = Taker(scenario, writer, RunningClock(), progress=progress, watcher=self._watcher)
         if goes_on_from is not None:
             taker.go_on(goes_on_from, phases)
         conduct = Conduct(

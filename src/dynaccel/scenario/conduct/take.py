@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dynaccel.core.units import format_duration
 from dynaccel.recording.records import Stamp
-from dynaccel.scenario.conductor import messages
+from dynaccel.scenario.conductor import reports
+from dynaccel.scenario.conductor.reports import JobState, PhaseState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
     from dynaccel.recording.writer import RecordingWriter
     from dynaccel.scenario.conduct.clock import RunningClock
     from dynaccel.scenario.conduct.progress import Progress, Watcher
-    from dynaccel.scenario.conductor.messages import Message
+    from dynaccel.scenario.conductor.reports import Report
+    from dynaccel.scenario.model import Scenario
 
-_FAILURES = frozenset({"timeout", "failed_to_start"})
-_PART_NAMES = {"begun": "begins", "ended": "is over", "limit": "took too long"}
+_PHASE_WORDS = {
+    PhaseState.BEGUN: "begins",
+    PhaseState.ENDED: "is over",
+    PhaseState.LIMIT: "took longer than it may",
+}
 
 
 class Taker:
-    """Takes each message of the conductor.
+    """Takes each report of the conductor.
 
     Args:
+        scenario: What is run.
         writer: The recording.
         clock: Real time.
         progress: How far the run is.
@@ -33,41 +39,55 @@ class Taker:
 
     Attributes:
         begun: Whether the first phase has begun.
-        seq: Number of the last message.
-        last: The stamp of the last message; None before the first.
+        seq: Number of the last report.
+        last: The stamp of the last report; None before the first.
         clock, progress: As given.
     """
 
     def __init__(
-        self, writer: RecordingWriter, clock: RunningClock, progress: Progress, watcher: Watcher
+        self,
+        scenario: Scenario,
+        writer: RecordingWriter,
+        clock: RunningClock,
+        *,
+        progress: Progress,
+        watcher: Watcher,
     ) -> None:
         self.clock = clock
         self.progress = progress
         self.begun = False
         self.seq = 0
         self.last: Stamp | None = None
+        self._scenario = scenario
+        self._stood_still = False
         self._writer = writer
         self._watcher = watcher
 
-    def take(self, message: Message) -> None:
-        """Take a message.
+    def take(self, report: Report) -> None:
+        """Take a report.
 
         Raises:
             InfrastructureError: The recording cannot be written.
         """
-        if isinstance(message, messages.Phase) and message.state == "begun" and not self.begun:
+        if isinstance(report, reports.PhaseReport) and not self.begun:
             self.begun = True
             self.clock.restart()
+        if self._stood_still and self.last is not None:
+            # Nobody knows to the millisecond when QEMU let the guest go on: what passed between
+            # the last report before and the first one after it is told by the guest's clock.
+            passed_ns = (report.virtual_ns - self.last.virtual_ns) // max(report.ratio, 1)
+            self.clock.restart(self.last.real_ns + passed_ns)
+            self._stood_still = False
         # Before the first phase both times are the same: set-up runs at ratio 1.
-        real_ns = self.clock.ns() if self.begun else message.virtual_ns
-        stamp = Stamp(message.virtual_ns, message.realtime_ns, real_ns)
-        self.seq = message.seq
+        real_ns = self.clock.ns() if self.begun else report.virtual_ns
+        stamp = Stamp(report.virtual_ns, report.realtime_ns, real_ns)
+        self.seq = report.seq
         self.last = stamp
-        self.progress.ratio = message.ratio
+        self.progress.ratio = report.ratio
         if self.begun:
             self.progress.take_time(stamp)
-            self._writer.add_clock(stamp, message.ratio)
-        self._take(message, stamp)
+            self._writer.add_clock(stamp, report.ratio)
+        self._take(report, stamp)
 
     def go_on(self, checkpoint: Checkpoint, phases: Sequence[Phase]) -> None:
         """Go on where a checkpoint was made.
@@ -79,10 +99,15 @@ class Taker:
         self.begun = True
         self.seq, self.last = checkpoint.seq, checkpoint.stamp
         self.clock.restart(checkpoint.stamp.real_ns)
+        self._stood_still = True
         if phases:
             self.progress.begin_phase(
                 phases[-1].name, phases[-1].index, phases[-1].begun.virtual_ns
             )
+
+    def leave_out(self) -> None:
+        """Take that the guest stood still since the last report, and goes on now."""
+        self._stood_still = True
 
     def flush(self) -> None:
         """Write what waits.
@@ -93,7 +118,7 @@ class Taker:
         self._writer.flush()
 
     def mark(self, tag: str, seconds: float, keep: int) -> None:
-        """Take that the guest has been saved as it is after the last message.
+        """Take that the guest has been saved as it is after the last report.
 
         Raises:
             InfrastructureError: The recording cannot be written.
@@ -115,71 +140,93 @@ class Taker:
         self._writer.add_event(stamp, kind, name, text)
         self._tell(stamp, text)
 
-    def _take(self, message: Message, stamp: Stamp) -> None:  # noqa: C901  (one case a message)
-        match message:
-            case messages.Phase():
-                self._take_phase(message, stamp)
-            case messages.Ratio(before=before, after=after, why=why):
+    def _take(self, report: Report, stamp: Stamp) -> None:  # noqa: C901  (a case for each)
+        writer = self._writer
+        match report:
+            case reports.PhaseReport():
+                self._take_phase(report, stamp)
+            case reports.RatioReport(before=before, after=after, why=why):
                 self.progress.forget_ratio()
-                self._writer.add_ratio_change(stamp, before=before, after=after, why=why)
+                writer.add_ratio_change(stamp, before=before, after=after, why=why)
                 if why != "ramp":
                     self._tell(stamp, f"ratio {before} → {after} ({why})")
-            case messages.Job():
-                self._take_job(message, stamp)
-            case messages.Sample(name=name, subject=subject, values=values):
-                self._writer.add_sample(stamp, name, subject, values)
+            case reports.JobReport():
+                self._take_job(report, stamp)
+            case reports.SampleReport(name=name, subject=subject, values=pairs):
+                values = dict(pairs)
+                writer.add_sample(stamp, name, subject, values)
                 if subject == "system" and "memory_used" in values:
                     self.progress.take_memory(values["memory_used"])
-            case messages.Log(name=name, stream=stream, lines=lines, dropped=dropped):
-                self._writer.add_log(stamp, name, stream, lines, dropped)
-            case messages.Fault(name=name, kind=kind, state=state, message=text):
+            case reports.LogReport():
+                self._take_lines(report, stamp)
+            case reports.FaultReport(name=name, kind=kind, state=state, message=text):
                 words = f"fault {name} ({kind}): {state}" + (f": {text}" if text else "")
-                self._writer.add_event(stamp, "fault", name, words, {"kind": kind, "state": state})
+                writer.add_event(stamp, "fault", name, words, {"kind": kind, "state": state})
                 self._tell(stamp, words)
-            case messages.Clock(clock=clock, back_ns=back_ns):
+            case reports.ClockReport(clock=clock, back_ns=back_ns):
                 way = "back" if back_ns > 0 else "forward"
                 words = f"{clock} jumped {way} by {format_duration(abs(back_ns) / 1e9)}"
-                self._writer.add_event(stamp, "clock", clock, words, {"back_ns": back_ns})
+                writer.add_event(stamp, "clock", clock, words, {"back_ns": back_ns})
                 self._tell(stamp, words)
-            case messages.Trouble(message=text):
-                self._writer.add_event(stamp, "error", "conductor", text)
+            case reports.ErrorReport(message=text):
+                writer.add_event(stamp, "error", "conductor", text)
                 self._tell(stamp, text)
             case _:
                 pass  # READY, HELD, ALIVE, DONE: what they say is in their stamps
 
-    def _take_phase(self, message: messages.Phase, stamp: Stamp) -> None:
-        if message.state == "begun":
+    def _take_phase(self, report: reports.PhaseReport, stamp: Stamp) -> None:
+        if report.state is PhaseState.BEGUN:
             self._writer.add_phase_begin(
-                stamp, index=message.index, name=message.name, ratio=message.phase_ratio
+                stamp,
+                index=report.index,
+                name=report.name,
+                ratio=self._scenario.phases[report.index].ratio,
             )
-            self.progress.begin_phase(message.name, message.index, stamp.virtual_ns)
+            self.progress.begin_phase(report.name, report.index, stamp.virtual_ns)
         else:
-            ended_by = "limit" if message.state == "limit" else message.ended_by
-            self._writer.add_phase_end(stamp, index=message.index, ended_by=ended_by)
-        self._tell(stamp, f"phase {message.name} {_PART_NAMES[message.state]}")
+            ended_by = report.ended_by or report.state.value
+            self._writer.add_phase_end(stamp, index=report.index, ended_by=ended_by)
+        self._tell(stamp, f"phase {report.name} {_PHASE_WORDS[report.state]}")
 
-    def _take_job(self, message: messages.Job, stamp: Stamp) -> None:
-        self._writer.add_job(
-            stamp,
-            job=message.name,
-            run=message.run,
-            state=message.state,
-            pid=message.pid,
-            status=message.status,
-            signal=message.signal,
-            runtime_ns=message.runtime_ns,
-            message=message.message,
-        )
-        failed = message.state in _FAILURES or bool(message.status) or message.signal is not None
-        if message.state == "ended" or message.state in _FAILURES:
+    def _take_job(self, report: reports.JobReport, stamp: Stamp) -> None:
+        for run in range(report.run, report.run + report.count):
+            self._writer.add_job(
+                stamp,
+                job=report.name,
+                run=run,
+                state=report.state.value,
+                pid=report.pid,
+                status=report.status,
+                signal=report.signal,
+                runtime_ns=report.runtime_ns,
+                message=report.message or "",
+            )
+        if report.state not in {JobState.ENDED, JobState.FAILED_TO_START, JobState.TIMEOUT}:
+            return
+        failed = report.status != 0 and not report.stopped
+        if report.state is not JobState.TIMEOUT:  # that one's end follows
             self.progress.runs += 1
             self.progress.failed += failed
         if failed:
-            how = message.message or (
-                f"status {message.status}" if message.signal is None else f"signal {message.signal}"
-            )
-            self._tell(stamp, f"job {message.name}, run {message.run}: {message.state}: {how}")
+            how = report.message or _ending(report)
+            self._tell(stamp, f"job {report.name}, run {report.run}: {report.state}: {how}")
+
+    def _take_lines(self, report: reports.LogReport, stamp: Stamp) -> None:
+        for line in report.lines:
+            before = (stamp.virtual_ns - line.virtual_ns) // max(report.ratio, 1)
+            when = Stamp(line.virtual_ns, line.realtime_ns, stamp.real_ns - before)
+            self._writer.add_log(when, report.name, line.stream, [line.text], line.dropped)
+        if report.dropped:
+            self._writer.add_log(stamp, report.name, "line", [], report.dropped)
 
     def _tell(self, stamp: Stamp, line: str) -> None:
         self.progress.take_line(stamp.virtual_ns, line)
         self._watcher.tell(stamp.virtual_ns, line)
+
+
+def _ending(report: reports.JobReport) -> str:
+    if report.state is JobState.TIMEOUT:
+        return "it took too long"
+    if report.signal is not None:
+        return f"signal {report.signal}"
+    return f"status {report.status}"
