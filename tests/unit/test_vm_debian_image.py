@@ -168,17 +168,25 @@ def test_apt_is_led_to_this_machines_mirror_in_its_way(place: Place) -> None:
     assert "secret" not in line
 
 
+def test_a_system_of_the_required_packages_alone_asks_for_no_more(place: Place) -> None:
+    debian_image(DebianImage(base=()), reporter=NullReporter())
+    (line,) = place.bootstraps()
+    assert "--include" not in line
+
+
 @as_root
 def test_root_needs_no_name_space_of_users(place: Place) -> None:
     image()
-    assert {line.partition(" -- ")[0] for line in place.log()} == {"unshare --mount --uts"}
+    assert {line.partition(" -- ")[0] for line in place.log()} == {
+        "unshare --mount --uts --pid --fork --kill-child"
+    }
 
 
 @as_user
 def test_a_user_is_root_in_a_name_space_of_users(place: Place) -> None:
     image()
     assert {line.partition(" -- ")[0] for line in place.log()} == {
-        "unshare --map-root-user --map-auto --mount --uts"
+        "unshare --map-root-user --map-auto --mount --uts --pid --fork --kill-child"
     }
 
 

@@ -126,9 +126,9 @@ def install(
     access = root.with_name("apt.conf")
     write_atomic(access, suites.access_settings().encode())
     argv = [
-        # Of these name spaces, mmdebstrap's own mode is the one that ends all processes with it.
-        "mmdebstrap", "--mode=unshare", "--format=directory", "--variant=minbase",
-        f"--architectures={arch.debian}", f"--include={','.join(include)}",
+        # Not its mode "unshare", which makes no devices, not even for root.
+        "mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase",
+        f"--architectures={arch.debian}", *([f"--include={','.join(include)}"] if include else []),
         f"--aptopt={access}", f"--dpkgopt={_UNSAFE}", "--skip=check/signed-by",
         # Some packages write the name of the host into what they make.
         f"--setup-hook=hostname {HOSTNAME}",
@@ -181,7 +181,7 @@ def remove(directory: Path) -> None:
 def _inside() -> list[str]:
     """Return the words that let a command run in name spaces of its own, as their root."""
     users = [] if is_root() else ["--map-root-user", "--map-auto"]
-    return ["unshare", *users, "--mount", "--uts", "--"]
+    return ["unshare", *users, "--mount", "--uts", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _path() -> str:
