@@ -94,14 +94,14 @@ def list_scenarios() -> None:
     from dynaccel.scenario import shipped  # noqa: PLC0415
     from dynaccel.scenario.files import read_scenario  # noqa: PLC0415
     from dynaccel.scenario.outline import Outline  # noqa: PLC0415
-    from dynaccel.scenario.words import span  # noqa: PLC0415
+    from dynaccel.scenario.words import total  # noqa: PLC0415
 
     rows = [("NAME", "VIRTUAL", "REAL, ABOUT", "WHAT IT IS")]
     for path in shipped.shipped():
         read = read_scenario(path)
         outline = Outline.of(read, now=datetime.now(UTC))
         about = read.description.strip().partition("\n")[0]
-        rows.append((path.stem, span(outline.virtual), span(outline.real), about))
+        rows.append((path.stem, total(outline.virtual, outline.least_virtual), total(outline.real, outline.least_real), about))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]

@@ -82,6 +82,11 @@ class Outline:
         return _sum([phase.real for phase in self.phases])
 
     @property
+    def least_virtual(self) -> timedelta:
+        """Length in the guest's time of the phases of which it is known."""
+        return sum((phase.virtual for phase in self.phases if phase.virtual is not None), _ZERO)
+
+    @property
     def least_real(self) -> timedelta:
         """Length in real time of the phases of which it is known."""
         return sum((phase.real for phase in self.phases if phase.real is not None), _ZERO)

@@ -46,6 +46,13 @@ def span(length: timedelta | None) -> str:
     return _UNKNOWN if length is None else format_duration(length.total_seconds())
 
 
+def total(length: timedelta | None, least: timedelta) -> str:
+    """Return the length of all phases; of what is known of it, when the guest decides on one."""
+    if length is not None or not least:
+        return span(length)
+    return f"over {span(least)}"
+
+
 def check_in_words(check: Check, scenario: Scenario) -> str:
     """Return what a check asks for, as a sentence without its end."""
     text = _CHECKS[check.kind](check, scenario)
