@@ -8,6 +8,7 @@
 #include "date.h"
 #include "events.h"
 #include "faults.h"
+#include "files.h"
 #include "fields.h"
 #include "jobs.h"
 #include "lines.h"
@@ -248,7 +249,10 @@ void course_begin(const int64_t *realtime_ns)
 	jobs_on_over(handle_over);
 	logs_begin();
 	ratio_set(1, "phase");
-	jobs_run_all(JOB_SETUP, true, setup_ended);
+	if (files_failed())
+		finish("setup_failed");
+	else
+		jobs_run_all(JOB_SETUP, true, setup_ended);
 }
 
 bool course_has_begun(void)

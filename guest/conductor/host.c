@@ -13,6 +13,7 @@
 #include "events.h"
 #include "faults.h"
 #include "fields.h"
+#include "files.h"
 #include "frame.h"
 #include "host.h"
 #include "jobs.h"
@@ -28,15 +29,17 @@
 struct part {
 	enum order_type type;
 	const char *name;
+	const char *key; /* of what it is called by */
 	const char *(*take)(const struct frame *frame);
 };
 
 static const struct part parts[] = {
-	{ ORDER_JOB, "job", jobs_take },
-	{ ORDER_SAMPLE, "sample", samples_take },
-	{ ORDER_LOG, "log", logs_take },
-	{ ORDER_FAULT, "fault", faults_take },
-	{ ORDER_PHASE, "phase", course_take_phase },
+	{ ORDER_JOB, "job", "name", jobs_take },
+	{ ORDER_SAMPLE, "sample", "name", samples_take },
+	{ ORDER_LOG, "log", "name", logs_take },
+	{ ORDER_FAULT, "fault", "name", faults_take },
+	{ ORDER_PHASE, "phase", "name", course_take_phase },
+	{ ORDER_FILE, "file", "path", files_take },
 };
 
 static struct watch watch;
@@ -52,8 +55,8 @@ static const struct part *find_part(unsigned int type)
 
 static void take_part(const struct part *part, const struct frame *frame)
 {
-	const char *found = frame_value(frame, "name");
-	char name[128];
+	const char *found = frame_value(frame, part->key);
+	char name[256];
 	const char *wrong;
 
 	snprintf(name, sizeof(name), "%s", found ? found : "");

@@ -15,6 +15,7 @@ enum order_type {
 	ORDER_GO = 72,
 	ORDER_END = 73,
 	ORDER_NEXT_PHASE = 74,
+	ORDER_FILE = 75,
 };
 
 /* Say READY and listen to standard input. */

@@ -101,7 +101,14 @@ def list_scenarios() -> None:
         read = read_scenario(path)
         outline = Outline.of(read, now=datetime.now(UTC))
         about = read.description.strip().partition("\n")[0]
-        rows.append((path.stem, total(outline.virtual, outline.least_virtual), total(outline.real, outline.least_real), about))
+        rows.append(
+            (
+                path.stem,
+                total(outline.virtual, outline.least_virtual),
+                total(outline.real, outline.least_real),
+                about,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]

@@ -13,12 +13,14 @@ import enum
 import functools
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.errors import GuestError, GuestPanicError, InfrastructureError, UserError
 from dynaccel.core.units import parse_ratio
 from dynaccel.scenario.conductor import orders, reports
 from dynaccel.scenario.conductor.decode import ReportDecoder
+from dynaccel.scenario.conductor.files import files
 from dynaccel.vm import checkpoint, interrupts, program
 
 if TYPE_CHECKING:
@@ -186,7 +188,7 @@ class Conduct:
     async def _follow(self, running: program.Program, signals: interrupts.Interrupts) -> Attempted:
         assert self._over is not None  # noqa: S101
         if self._from is None:
-            for frame in orders.plan(self._scenario):
+            for frame in chain(files(self._scenario.machine.files), orders.plan(self._scenario)):
                 await running.write(frame)
             await running.write(orders.begin(self._scenario.start))
         else:

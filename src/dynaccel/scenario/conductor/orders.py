@@ -36,6 +36,7 @@ class Order(enum.IntEnum):
     GO = 72
     END = 73
     NEXT_PHASE = 74
+    FILE = 75
 
 
 def plan(scenario: Scenario) -> Iterator[bytes]:
