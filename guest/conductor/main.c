@@ -21,6 +21,7 @@
 #include "out.h"
 #include "ratio.h"
 #include "readers.h"
+#include "samples.h"
 #include "timers.h"
 
 #define TICK_NS NS_PER_S
@@ -73,6 +74,12 @@ static void tick(struct timer *timer)
 	timer_real(timer, TICK_NS, tick);
 }
 
+static void date_was_stepped(int64_t step_ns)
+{
+	sample_clocks_follow_date();
+	jobs_follow_date(step_ns);
+}
+
 static void host_reads_again(void)
 {
 	readers_resume();
@@ -93,11 +100,12 @@ int main(int count, char **arguments)
 {
 	read_options(count, arguments);
 	prctl(PR_SET_NAME, "conductor");
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
 	timers_open(date_look);
 	ratio_open(ratio_file);
 	children_open(course_end, jobs_look);
 	members_open(groups);
-	date_on_step(jobs_follow_date);
+	date_on_step(date_was_stepped);
 	date_look();
 	out_on_room(host_reads_again);
 	host_open();

@@ -13,4 +13,7 @@ void samples_begin(void);
 
 void samples_end(void);
 
+/* REALTIME was stepped: its clocks are compared anew. */
+void sample_clocks_follow_date(void);
+
 #endif
