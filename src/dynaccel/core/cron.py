@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The five fields of cron(8), reckoned in UTC: when they are due, and how often in a span.
 
-As Debian's cron has them: lists, ranges, steps, names of months and weekdays, ``@daily`` and its
-like; 7 is Sunday; where both the day of the month and that of the week are given (neither begins
-with ``*``), either makes a day due. No ``L``, ``W``, ``#`` or ``?``, which other crons have.
+As Debian's cron has them: lists, ranges, steps, names of months and weekdays; 7 is Sunday; where
+both the day of the month and that of the week are given (neither begins with ``*``), either makes a
+day due. No ``@daily`` and its like; no ``L``, ``W``, ``#`` or ``?``, which other crons have.
+``guest/conductor/cron.c`` reckons the same in the guest.
 """
 
 from __future__ import annotations
@@ -37,19 +38,10 @@ _FIELDS = (
     _Field("month", 1, 12, _MONTHS),
     _Field("day of the week", 0, 7, _WEEKDAYS),
 )
-_SHORT = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
-_ITEM = re.compile(r"(?:(?P<all>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d{1,3}))?")
+_ITEM = re.compile(r"(?:(?P<all>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d{1,2}))?")
 _SUNDAY = 7
-_YEARS = 9
-"""Longer than from one 29th of February to the next, wherever they are."""
+_YEARS = 45
+"""Longer than from a 29th of February to the next on the same weekday, wherever they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +116,7 @@ def parse_cron(text: str) -> Cron:
     Raises:
         UserError: They are none, or it is never due.
     """
-    words = _SHORT.get(text.strip().lower(), text).split()
+    words = text.split()
     if len(words) != len(_FIELDS):
         raise _mistake(text, f"it has {len(words)} fields, not {len(_FIELDS)}")
     sets = [_values(text, word, field) for word, field in zip(words, _FIELDS, strict=True)]
@@ -188,5 +180,5 @@ def _days(begin: datetime, end: datetime) -> Iterator[date]:
 def _mistake(text: str, why: str) -> UserError:
     return UserError(
         f"{text!r} is no time of cron: {why}",
-        hint="write minute, hour, day of the month, month, weekday: '30 3 * * *', or @daily",
+        hint="write minute, hour, day of the month, month, weekday: '30 3 * * *'",
     )

@@ -126,7 +126,7 @@ def trim_runs(connection: sqlite3.Connection, job: str, settled: int) -> None:
     ).fetchall()
     classes: dict[str, list[int]] = {"well": [], "skipped": [], "failed": []}
     for tick, state, status in ended:
-        well = state == "ended" and status == 0
+        well = state == "stopped" or (state == "ended" and status == 0)
         classes["well" if well else "skipped" if state == "skipped" else "failed"].append(tick)
     for name, ticks in classes.items():
         kept = KEPT_FAILURES if name == "failed" else KEPT_RUNS

@@ -71,7 +71,8 @@ class JobBook:
         tick, known = self._open.get((job, run), (0, None))
         late = (job, run) in tallies.late
         if not late:
-            exit_status = (status if signal is None else 128 + signal) if state == "ended" else None
+            over = state in {"ended", "stopped"}
+            exit_status = (status if signal is None else 128 + signal) if over else None
             tallies.add_outcome(stamp, job, state, exit_status)
             self._count_day(stamp, job, state, exit_status, runtime_ns or 0)
         if state == "restarting":
@@ -81,7 +82,7 @@ class JobBook:
             tick = number
             known = JobRun(job=job, run=run, state=state, started=stamp, phase=tallies.phase)
             self._present[job] = self._present.get(job, 0) + 1
-        over = state in {"skipped", "failed_to_start", "ended"} or (
+        over = state in {"skipped", "failed_to_start", "ended", "stopped"} or (
             state == "timeout" and (status is not None or signal is not None)
         )
         known = replace(
@@ -128,7 +129,7 @@ class JobBook:
     ) -> None:
         if state in {"started", "restarting"}:
             return
-        well = state == "ended" and exit_status == 0
+        well = state == "stopped" or (state == "ended" and exit_status == 0)
         skipped = state == "skipped"
         self._journal.tallies.add_day(
             stamp,

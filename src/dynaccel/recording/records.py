@@ -59,8 +59,8 @@ class JobRun:
     Attributes:
         job: The job's name.
         run: From 1.
-        state: ``started`` while it goes on; ``ended``, ``timeout``, ``skipped`` or
-            ``failed_to_start``.
+        state: ``started`` while it goes on; ``ended``, ``stopped`` (it was told to end),
+            ``timeout``, ``skipped`` or ``failed_to_start``.
         started: When; for one that never started, when it should have.
         ended: When; None while it goes on.
         pid: Its process in the guest.
@@ -95,9 +95,9 @@ class Outcome:
 
     Attributes:
         phase: Index of the phase; :data:`OUTSIDE` before the first and after the last.
-        state: ``started``, ``ended``, ``timeout``, ``skipped``, ``failed_to_start`` or
-            ``restarting``.
-        exit_status: Of ``ended`` alone: as :attr:`JobRun.exit_status`.
+        state: ``started``, ``ended``, ``stopped``, ``timeout``, ``skipped``, ``failed_to_start``
+            or ``restarting``.
+        exit_status: Of ``ended`` and ``stopped``: as :attr:`JobRun.exit_status`.
         count: How often.
         first, last: When the first and the last of them were.
     """
@@ -116,7 +116,7 @@ class JobDay:
 
     Attributes:
         day: Number of the day, from 0; the set-up is in day -1.
-        well: Runs that ended with status 0.
+        well: Runs that ended with status 0, or were told to end.
         failed: Runs that ended otherwise, took too long or could not start.
         skipped: Runs that were due while the last one went on.
         runtime_ns: Virtual time that all that ended took together.

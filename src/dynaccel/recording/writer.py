@@ -152,13 +152,17 @@ class RecordingWriter:
         signal: int | None = None,
         runtime_ns: int | None = None,
         message: str = "",
+        stopped: bool = False,
     ) -> None:
-        """Add what a job did; ``state`` and the others as the conductor's frame has them."""
+        """Add what a job did; ``state`` and the others as the conductor's frame has them.
+
+        A run that ``ended`` because it was told to, is ``stopped``.
+        """
         self._jobs.add(
             stamp,
             job=job,
             run=run,
-            state=state,
+            state="stopped" if stopped and state == "ended" else state,
             pid=pid,
             status=status,
             signal=signal,

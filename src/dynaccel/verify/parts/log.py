@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dynaccel.core.kernel_log import COMPLAINT
 from dynaccel.verify.check import Check
 
 if TYPE_CHECKING:
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from dynaccel.verify.bench import Bench
 
 PART = "log"
-COMPLAINT = re.compile(
-    r"\bstall|lockup|\bhung\b|blocked for more than|unstable|\bWARNING\b|\bBUG\b"
-    r"|clock skew|Time went|took too long"
-)
+_COMPLAINT = re.compile(COMPLAINT)
 SHOWN = 3
 """Lines that a note quotes."""
 
@@ -33,7 +31,7 @@ def measure(bench: Bench, ratios: Sequence[int]) -> Iterator[Check]:
 
 def judge(lines: Sequence[str], *, ratio: int) -> Check:
     """Judge the lines that the kernel logged; ``ratio`` is the highest that was measured."""
-    complaints = [line for line in lines if COMPLAINT.search(line)]
+    complaints = [line for line in lines if _COMPLAINT.search(line)]
     quoted = "; ".join(complaints[:SHOWN])
     return Check(
         part=PART,
