@@ -20,13 +20,13 @@ demo: setup kernel
 
 # The kernel by name: another one, built since, would be tested in its place.
 test: check kernel
-	DYNACCEL_TEST_KERNEL="$$($(BIN)/dynaccel kernel build)" $(BIN)/pytest -m "qemu or kernel or packages" tests
+	DYNACCEL_TEST_KERNEL="$$($(BIN)/dynaccel kernel build)" $(BIN)/pytest -m "qemu or kernel or packages or browser" tests
 
 # What needs no kernel: seconds.
 check: setup unit
 
 unit:
-	$(BIN)/pytest -m "not qemu and not kernel and not packages" tests
+	$(BIN)/pytest -m "not qemu and not kernel and not packages and not browser" tests
 
 setup: packages $(VENV)/.stamp
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def tracked() -> list[Path]:
         done = subprocess.run(command, check=True, capture_output=True, env=environment)
         names = done.stdout.decode().rstrip("\0").split("\0")
         return [ROOT / name for name in names if (ROOT / name).is_file()]
-    tops = ("src", "tests", "kernel", "guest", "docs", "benchmarks", "scenarios")
+    tops = ("src", "tests", "kernel", "guest", "docs", "benchmarks", "scenarios", "report")
     return [
         path
         for top in tops
@@ -69,7 +70,7 @@ def has_wanted_licence(path: Path) -> bool:
         head = [stream.readline() for _ in range(2)]
     # A script's first line is for the system.
     line = head[1] if head[0].startswith("#!") else head[0]
-    words = line.replace("*/", "").replace("-->", "").split()
+    words = re.sub(r"\*/|-->|#}", "", line).split()
     return words[-2:] == ["SPDX-License-Identifier:", wanted_licence(path)]
 
 

@@ -72,7 +72,7 @@ def runtime_dir() -> Path:
 
 
 def data_dir(name: str) -> Path:
-    """Return a directory such as ``kernel`` or ``guest`` that travels with the package.
+    """Return a directory that travels with the package: ``kernel``, ``guest``, ``report``, ...
 
     In a wheel it lies inside the package; in a checkout at the top of the tree.
 
