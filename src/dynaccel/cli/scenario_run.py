@@ -16,6 +16,7 @@ from dynaccel.core.errors import DynaccelError, UserError
 
 if TYPE_CHECKING:
     from dynaccel.scenario.conduct.run import Ran
+    from dynaccel.scenario.verdict import Verdict
 
 FAILED = 1
 LOST = 4
@@ -91,6 +92,7 @@ def report(ctx: click.Context, /, directory: Path, output: Path | None, *, over:
     from dynaccel.scenario.conduct.finish import report as write  # noqa: PLC0415
 
     place = RunDirectory(directory.absolute())
+    verdict: Verdict | None
     if over:
         place.read_state()
         with place.locked():

@@ -38,6 +38,15 @@ _FIELDS = (
     _Field("month", 1, 12, _MONTHS),
     _Field("day of the week", 0, 7, _WEEKDAYS),
 )
+_SHORT = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 _ITEM = re.compile(r"(?:(?P<all>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d{1,2}))?")
 _SUNDAY = 7
 _YEARS = 45

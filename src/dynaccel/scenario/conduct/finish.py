@@ -31,7 +31,7 @@ def finish(directory: RunDirectory) -> Verdict:
     """
     verdict = report(directory, over=True)
     assert verdict is not None  # noqa: S101
-    write_atomic(directory.junit, junit_xml(verdict).encode())
+    write_atomic(directory.junit, junit_xml(verdict))
     write_json_atomic(directory.verdict, verdict_json(verdict))
     return verdict
 

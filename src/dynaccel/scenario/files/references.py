@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dynaccel.core.cron import parse_cron
+from dynaccel.core.cron import five_fields, parse_cron
 from dynaccel.core.errors import UserError
 from dynaccel.scenario.files.defaults import default_checks, default_logs, default_samples
 from dynaccel.scenario.files.findings import Findings, did_you_mean
@@ -103,7 +103,7 @@ def _check_job(job: Taken[JobTable], findings: Findings) -> None:
     table = job.table
     if table.cron is not None:
         try:
-            parse_cron(table.cron)
+            parse_cron(five_fields(table.cron))
         except UserError as error:
             hint = f": {error.hint}" if error.hint else ""
             findings.wrong(job.at("cron"), f"{error.message}{hint}")
