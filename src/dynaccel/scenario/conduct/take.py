@@ -194,7 +194,7 @@ class Taker:
                 stamp,
                 job=report.name,
                 run=run,
-                state=report.state.value,
+                state="stopped" if report.stopped else report.state.value,
                 pid=report.pid,
                 status=report.status,
                 signal=report.signal,
