@@ -55,7 +55,7 @@ static int64_t first_date;
 static const char *reason = "finished";
 static struct timer end_timer, limit_timer;
 static struct appear file;
-static bool host_gone;
+static bool host_gone, skip_finish;
 
 static void phase_start(struct phase *next, int64_t begin_ns);
 static void finish(const char *why);
@@ -303,7 +303,7 @@ static void finish_ended(bool well)
 
 static void faults_ended(void)
 {
-	if (host_gone)
+	if (skip_finish)
 		stop();
 	else
 		jobs_run_all(JOB_FINISH, false, finish_ended);
@@ -337,6 +337,7 @@ void course_end(void)
 		finish("ended");
 		break;
 	case STATE_FINISH:
+		skip_finish = true;
 		jobs_cut_short();
 		break;
 	default:
@@ -351,7 +352,7 @@ void course_host_gone(void)
 	host_gone = true;
 	course_end();
 	if (state == STATE_FINISH)
-		jobs_cut_short();
+		course_end();
 }
 
 bool course_is_done(void)
