@@ -20,9 +20,11 @@ _NO_SUITE = re.compile(r"The repository '(.+?)(?: Release)?' does not have a Rel
 _CONFLICT = "unmet dependencies"
 _SILENT = re.compile(r"Failed to fetch|Could not (?:resolve|connect)|Temporary failure")
 _ITS_OWN = re.compile(
-    r"^(?:E: setup failed: E: .* failed|I: .*|E: mmdebstrap failed to run)\n?",
+    r"^(?:E: (?:setup failed: E: )?apt-get .* failed|E: mmdebstrap failed to run|I: .*"
+    r"|W: Download is performed unsandboxed .*)\n?",
     re.MULTILINE,
 )
+_FULL = ("No space left on device", "Disk quota exceeded", "You don't have enough free space")
 _TOO_LARGE = "Could not allocate"
 
 
@@ -86,7 +88,7 @@ def of_packing(done: process.Completed, *, size_bytes: int) -> DynaccelError:
 
 
 def _ran_out(said: str) -> bool:
-    return "No space left on device" in said or "Disk quota exceeded" in said
+    return any(phrase in said for phrase in _FULL)
 
 
 def _full(said: str) -> InfrastructureError:
