@@ -212,6 +212,12 @@ void dynaccel_rescale_timers(u32 from, u32 to)
 
 	if (from == to)
 		return;
+	/*
+	 * What has passed since they were, at the old ratio, makes many jiffies of the
+	 * new one when the host took the CPU away meanwhile. By a count that is behind
+	 * the wheel would take a near deadline for a far one, and a coarse bucket.
+	 */
+	tick_catch_up_jiffies();
 	timers_rescale();
 	dynaccel_rescale_servers(from, to);
 	for_each_possible_cpu(cpu) {
