@@ -89,6 +89,8 @@ def test_words_and_files() -> None:
     assert _words("kernel", "build", "--without-hook", "watchdog-r") == ["watchdog-rcu"]
     assert "6.12" in _words("kernel", "matrix", "--row", "6.1")
     assert "clocks" in _words("verify", "--part", "")
+    assert _words("scenario", "show", "tosh") == ["toshiba-short", "toshiba-ten-years"]
+    assert _complete("scenario", "check", "") == FILE
     for words in (("kernel", "build", "--source"), ("kernel", "patch"), ("run", "--share")):
         assert _complete(*words, "") == FILE
 

@@ -82,7 +82,8 @@ def _machine(machine: Machine) -> str:
     root = machine.root
     parts = [f"{machine.cpus} CPU{'' if machine.cpus == 1 else 's'}", _size(machine.memory_bytes)]
     if root.kind is RootKind.DEBIAN:
-        parts.append(" ".join(["Debian", root.suite, *(["with", *root.packages] * bool(root.packages))]))  # fmt: skip  # noqa: E501
+        named = f" with {' '.join(root.packages)}" if root.packages else ""
+        parts.append(f"Debian {root.suite}{named}")
     elif root.kind is RootKind.HOST:
         parts.append("this machine's root file system")
     else:
@@ -111,7 +112,8 @@ def _phases(outline: Outline) -> list[tuple[str, ...]]:
             _end(phase, planned.ends),
         ))  # fmt: skip
     if len(outline.phases) > 1:
-        rows.append(("all", "", span(outline.virtual), "?" if outline.real is None else span(outline.real)))  # fmt: skip  # noqa: E501
+        virtual = total(outline.virtual, outline.least_virtual)
+        rows.append(("all", "", virtual, total(outline.real, outline.least_real)))
     return rows
 
 
@@ -199,6 +201,10 @@ def _command(words: Sequence[str]) -> str:
     return text if len(text) <= COMMAND_MAX else text[: COMMAND_MAX - 3] + "..."
 
 
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g} %"
+
+
 def _size(number: float) -> str:
     for size, unit in _SIZES:
         if number >= size:
@@ -242,20 +248,22 @@ def _statuses(check: Check, _: Scenario) -> str:
 _CHECKS: dict[CheckKind, Callable[[Check, Scenario], str]] = {
     CheckKind.FINISHED: lambda _check, _all: "all phases come to their end",
     CheckKind.EXIT_STATUS: _statuses,
-    CheckKind.RUNS: lambda check, _: f"{check.job} runs {check.share:.4%} of the times it is due",
+    CheckKind.RUNS: lambda check, _: (
+        f"{check.job} runs at least {_percent(check.share)} of the times it is due"
+    ),
     CheckKind.RESTARTS: lambda check, _: (
         f"{check.job} ends by itself at most {check.limit:g} times"
     ),
     CheckKind.LOG_ABSENT: lambda check, _: (
-        f"no line of {check.log or 'any log'} has {check.pattern}"
+        f"no line of {check.log or 'any log'} has {check.pattern!r}"
     ),
     CheckKind.LOG_PRESENT: lambda check, _: (
-        f"at least {check.minimum:g} lines of {check.log or 'all logs'} have {check.pattern}"
+        f"at least {check.minimum:g} lines of {check.log or 'all logs'} have {check.pattern!r}"
     ),
     CheckKind.GROWTH: _growth,
     CheckKind.VALUE: _value,
     CheckKind.CLOCKS: lambda _check, _all: "no clock goes back",
-    CheckKind.RATIO: lambda check, _: f"the ratio is kept within {check.share:.4g}",
+    CheckKind.RATIO: lambda check, _: f"the ratio is kept within {_percent(check.share)}",
     CheckKind.KERNEL_LOG: lambda _check, _all: "the kernel writes no warning",
 }
 

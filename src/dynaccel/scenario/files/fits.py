@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def check_fits(document: Document, findings: Findings) -> None:
     """Note each key that is missing, and each that has no meaning for its table's kind."""
     for sort, taken in _all(document):
+        if taken.broken:
+            continue
         kinds = KINDS[sort]
         kind = kind_of(taken)
         if kind is not None:

@@ -23,8 +23,10 @@ _GAP = re.compile(r"(?<=\d)[ \t]+(?=[A-Za-z])|(?<=[a-z])[ \t]+(?=\d)")
 
 
 def _wanted(value: Any, wanted: str) -> ValueError:
-    shown = {True: "true", False: "false"}.get(value, repr(value)) if value in (0, 1) else value
-    if isinstance(value, dict):
+    shown = str(value)
+    if isinstance(value, bool):
+        shown = shown.lower()
+    elif isinstance(value, dict):
         shown = "a table"
     elif isinstance(value, list):
         shown = "an array"
@@ -197,7 +199,7 @@ def parse_statuses(value: Any) -> tuple[int, ...]:
     values = value if isinstance(value, list) else [value]
     right = (isinstance(i, int) and not isinstance(i, bool) and 0 <= i <= 255 for i in values)  # noqa: PLR2004
     if not values or not all(right):
-        raise _wanted(value, "an exit status or an array of them: write such as 0 or [0, 3]")
+        raise _wanted(value, "an exit status from 0 to 255, or several: write such as 0 or [0, 3]")
     return tuple(dict.fromkeys(values))
 
 

@@ -35,7 +35,8 @@ def check_phases(document: Document, findings: Findings) -> None:
             findings.wrong(
                 taken.at("name"), f"{counts[name]} phases are called {name!r}: each has its own"
             )
-        _check_keys(taken, findings)
+        if not taken.broken:
+            _check_keys(taken, findings)
         _check_job(taken, document, findings)
     _check_dates(document, findings)
 

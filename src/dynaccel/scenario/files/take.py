@@ -31,11 +31,13 @@ class Taken(Generic[T_co]):
         table: Its values; one that is wrong is left out as if it were not there.
         given: The keys that are there, whether their values are right or not.
         steps: The way to it.
+        broken: Whether something else stands where the table should.
     """
 
     table: T_co
     given: frozenset[str]
     steps: Steps
+    broken: bool = False
 
     @property
     def name(self) -> str:
@@ -135,7 +137,7 @@ def _named(
 def _table(kind: type[T], raw: Any, steps: Steps, findings: Findings) -> Taken[T]:
     if not isinstance(raw, dict):
         findings.wrong(steps, f"a table is wanted here: write {heading(steps)}")
-        raw = {}
+        return Taken(kind.model_validate({}), frozenset(), steps, broken=True)
     right = dict(raw)
     given = set(raw)
     while True:
