@@ -24,6 +24,8 @@ _PLAIN_STEPS = (
 """Seconds between ticks of dates, below months."""
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 _MONTH = 30.44 * _DAY
+_NOTHING = 1e-6
+"""What is smaller is zero."""
 _WHOLE = 4
 """Counts are shown over at least so many, with whole numbers at the ticks."""
 _LOG_SPAN = 20
@@ -70,6 +72,8 @@ def number_axis(low: float, high: float, unit: str = "", *, most: int = 5) -> Ax
 
     It starts at zero unless that would flatten what is to be seen; its ends are ticks.
     """
+    if max(abs(low), abs(high)) < _NOTHING:
+        low = high = 0.0
     if low == high:
         # One value: on an axis from zero, with room beyond it.
         beyond = max(0.25 * abs(low), 1.0 if unit == "" else 0.0)
@@ -128,8 +132,10 @@ def date_axis(low_ns: int, high_ns: int, epoch_ns: int, *, most: int = 6) -> Axi
         dates = list(_by_months(begin, end, months))
     labels = _date_labels(dates, step)
     places = [(_stamp(date) - epoch_ns - low_ns) / (high_ns - low_ns) for date in dates]
-    ticks = (Tick(at=at, label=label) for at, label in zip(places, labels, strict=True))
-    return Axis(low=low_ns, high=high_ns, ticks=tuple(ticks))
+    ticks = tuple(
+        Tick(at=at, label=label) for at, label in zip(places, labels, strict=True) if 0 <= at <= 1
+    )
+    return Axis(low=low_ns, high=high_ns, ticks=ticks)
 
 
 def duration_axis(high_ns: int, *, most: int = 6) -> Axis:

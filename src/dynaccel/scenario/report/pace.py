@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dynaccel.recording.records import NS
+from dynaccel.recording.records import NS, ClockPair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynaccel.recording.records import ClockPair, Phase
+    from dynaccel.recording.records import Phase, RatioChange
 
 WINDOWS = 240
 """Into about how many stretches a run is divided."""
@@ -40,6 +40,12 @@ class Stretch:
     def reached(self) -> float:
         """Virtual over real time."""
         return (self.end_ns - self.begin_ns) / self.real_ns
+
+
+def with_changes(pairs: Sequence[ClockPair], changes: Sequence[RatioChange]) -> list[ClockPair]:
+    """Return the pairs with one more at each change: between two, the ratio is the first one's."""
+    more = [ClockPair(stamp=change.stamp, ratio=change.after) for change in changes]
+    return sorted([*pairs, *more], key=lambda pair: (pair.stamp.real_ns, pair.stamp.virtual_ns))
 
 
 def stretches(pairs: Sequence[ClockPair], *, windows: int = WINDOWS) -> list[Stretch]:

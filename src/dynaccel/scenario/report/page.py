@@ -77,7 +77,7 @@ def page(
 ) -> str:
     """Return the page's text; as :func:`write_report`."""
     phases = recording.phases()
-    pairs = recording.clock_pairs()
+    pairs = pace.with_changes(recording.clock_pairs(), recording.ratio_changes())
     time = span(scenario, phases, pairs, recording.last)
     series = [(each, recording.points(each)) for each in recording.series_list()]
     found = findings.findings(scenario, verdict, time, series)
