@@ -40,6 +40,11 @@ def point(hour: float, value: float, *, count: int = 1, spread: float = 0.0) -> 
     return Point(at, at, at, at, 0, count, value - spread, value + spread, value, value)
 
 
+def thinned(points: list[Point]) -> list[strokes.Column]:
+    """Return points of a year in columns."""
+    return strokes.thin(points, 365 * DAY_NS, strokes.column_ns(365 * DAY_NS))
+
+
 def pairs(*legs: tuple[int, int, float]) -> list[ClockPair]:
     """Return pairs of clocks: so many seconds at a ratio, of which a share is reached."""
     virtual, real = 0.0, 0
@@ -185,7 +190,7 @@ def test_a_single_value_is_drawn_and_none_is_not() -> None:
 def test_a_rare_peak_is_not_thinned_away() -> None:
     points = [point(hour, 1.0) for hour in range(8760)]
     points[4321] = point(4321, 99.0)
-    columns = strokes.thin(points, 365 * DAY_NS)
+    columns = thinned(points)
     assert len(columns) <= strokes.COLUMNS + 1
     assert max(column.high for column in columns) == 99
     assert strokes.band(columns, lambda value: value / 100)
@@ -194,12 +199,12 @@ def test_a_rare_peak_is_not_thinned_away() -> None:
 
 def test_what_varies_by_the_day_shows_no_waves() -> None:
     points = [point(hour, math.sin(hour / 24 * math.tau)) for hour in range(8760)]
-    means = [column.mean for column in strokes.thin(points, 365 * DAY_NS)]
+    means = [column.mean for column in thinned(points)]
     assert max(map(abs, means[:-1])) < 1e-9
 
 
 def test_merged_points_count_as_often_as_they_stand_for() -> None:
-    columns = strokes.thin([point(0, 10.0, count=3, spread=4), point(0.001, 2.0)], 365 * DAY_NS)
+    columns = thinned([point(0, 10.0, count=3, spread=4), point(0.001, 2.0)])
     assert [(c.low, c.high, c.mean) for c in columns] == [(2.0, 14.0, 8.0)]
 
 

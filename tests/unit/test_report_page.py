@@ -319,3 +319,22 @@ def test_a_thousand_events_are_cut_in_the_middle(tmp_path: Path) -> None:
     assert "number 999." in events
     assert "number 500." not in events
     assert "600 events are in the recording and not on this page" in events
+
+
+def test_a_page_of_very_much_stays_small(tmp_path: Path) -> None:
+    path = tmp_path / "recording.sqlite"
+    metrics = ("rss", "anonymous", "descriptors", "threads", "cpu_seconds", "mine", "yours", "ours")
+    with RecordingWriter.create(path, {}) as writer:
+        for hour in range(150):
+            at = Stamp(hour * DAY_NS // 24, hour * DAY_NS // 24, hour * NS)
+            writer.add_clock(at, 3600)
+            for sample in range(10):
+                for process in range(6):
+                    values = dict.fromkeys(metrics, hour * 7919 * (process + 3) % 10007)
+                    writer.add_sample(at, f"sample {sample}", f"worker[{process}]", values)
+        for log in range(80):
+            writer.add_log(at, f"log {log}", "line", ["what was said " * 30] * 200)
+        writer.flush()
+        text = report(Scenario(name="much"), path, None)
+    assert len(text.encode()) < SIZE_MAX
+    assert "20 more logs are in the recording." in text

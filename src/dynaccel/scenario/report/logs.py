@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from dynaccel.scenario.report.findings import Finding
     from dynaccel.scenario.verdict.records import Excerpt
 
-_FIRST, _LAST = 40, 80
-"""How many lines of a log are shown: the first and the newest."""
-_LONGEST = 400
+_LINES_MAX = 1800
+"""Lines of all logs together that are shown; of each the first and, twice as many, the newest."""
+_EACH_MAX = 120
+_LONGEST = 300
 """Characters of a line that are shown."""
 _EXCERPTS_MAX = 5
 """How many excerpts of a check are shown."""
@@ -63,6 +64,7 @@ def log_parts(recording: Recording) -> tuple[list[LogPart], int]:
     """Return the logs that have lines, and the number of those left out."""
     names = recording.log_names()
     parts = []
+    most = min(_EACH_MAX, _LINES_MAX // max(1, min(len(names), _LOGS_MAX)))
     for name in names[:_LOGS_MAX]:
         lines = recording.logs(name)
         if not lines:
@@ -74,7 +76,7 @@ def log_parts(recording: Recording) -> tuple[list[LogPart], int]:
         if totals.lost:
             about += f", and {figures.count(totals.lost)} lost in the guest"
         parts.append(
-            LogPart(id=anchor("log", name), name=name, about=about, lines=tuple(_ends(lines)))
+            LogPart(id=anchor("log", name), name=name, about=about, lines=tuple(_ends(lines, most)))
         )
     return parts, max(0, len(names) - _LOGS_MAX)
 
@@ -124,14 +126,15 @@ def cut(text: str) -> str:
     return f"{text[:_LONGEST]} \N{HORIZONTAL ELLIPSIS} ({figures.count(len(text))} characters)"
 
 
-def _ends(lines: Sequence[LogLine]) -> list[Line]:
-    if len(lines) <= _FIRST + _LAST:
+def _ends(lines: Sequence[LogLine], most: int) -> list[Line]:
+    if len(lines) <= most:
         return [_line(line, gap=_dropped(line)) for line in lines]
-    left_out = len(lines) - _FIRST - _LAST
-    first = [_line(line, gap=_dropped(line)) for line in lines[:_FIRST]]
-    last = [_line(line, gap=_dropped(line)) for line in lines[-_LAST:]]
-    told = f"{figures.count(left_out)} lines are in the recording and not on this page"
-    return [*first, _line(lines[-_LAST], gap=told), *last[1:]]
+    newest = len(lines) - 2 * most // 3
+    first = [_line(line, gap=_dropped(line)) for line in lines[: most // 3]]
+    last = [_line(line, gap=_dropped(line)) for line in lines[newest:]]
+    left_out = figures.count(newest - most // 3)
+    told = f"{left_out} lines are in the recording and not on this page"
+    return [*first, _line(lines[newest], gap=told), *last[1:]]
 
 
 def _line(line: LogLine, *, hit: bool = False, gap: str = "") -> Line:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LINES = 4
 """How many lines are told apart; further ones are grey."""
-_GREY = 6
+_GREY = 4
 _LEAST_COLUMNS = 3
 """A process that was seen more rarely has no line."""
 _IN_WORDS = {
@@ -74,6 +74,7 @@ def groups(
         metrics_of = by_sample.setdefault(each[0].sample, {})
         metrics_of.setdefault(each[0].metric, []).append(each)
     samples = {sample.name: sample for sample in scenario.samples}
+    width = strokes.column_ns(span.virtual_ns, sum(map(len, by_sample.values())))
     found = []
     for name in sorted(
         by_sample, key=lambda n: list(samples).index(n) if n in samples else 1 << 30
@@ -83,7 +84,7 @@ def groups(
         for metric in sorted(by_sample[name], key=metrics.place):
             members = by_sample[name][metric]
             looked = _looked_at(findings, {series.id for series, _ in members})
-            chart = _chart(members, span, looked)
+            chart = _chart(members, span, looked, width=width)
             if chart is not None:
                 shown = metrics.is_first(metric) or looked
                 (charts if shown else more).append(chart)
@@ -121,10 +122,12 @@ def _chart(
     measured: Sequence[tuple[Series, Sequence[Point]]],
     span: Span,
     looked: Sequence[tuple[Finding, Looked]],
+    *,
+    width: int,
 ) -> Chart | None:
     first = measured[0][0]
     as_rate = first.total and not looked
-    drawn = _drawn(measured, span, as_rate=as_rate)
+    drawn = _drawn(measured, span, width, as_rate=as_rate)
     # What a check looked at is drawn in any case, and first of all what made it fail.
     wanted = {shown.series_id: shown.failed for _, shown in looked}
     drawn.sort(key=lambda d: -max(1 + wanted[s] if s in wanted else 0 for s in d.ids))
@@ -168,15 +171,15 @@ def _chart(
 
 
 def _drawn(
-    measured: Sequence[tuple[Series, Sequence[Point]]], span: Span, *, as_rate: bool
+    measured: Sequence[tuple[Series, Sequence[Point]]], span: Span, width: int, *, as_rate: bool
 ) -> list[_Drawn]:
     found = []
     for lineage in lineages(measured):
         if as_rate:
             in_seconds = lineage.series[0].unit == figures.SECONDS
-            columns = _rates(lineage.points, span, per=100 * NS if in_seconds else 3600 * NS)
+            columns = _rates(lineage.points, span, width, per=100 * NS if in_seconds else 3600 * NS)
         else:
-            columns = strokes.thin(lineage.points, span.virtual_ns)
+            columns = strokes.thin(lineage.points, span.virtual_ns, width)
         if columns:
             found.append(_Drawn(lineage=lineage, columns=columns))
     return found
@@ -221,10 +224,9 @@ def _title_and_unit(series: Series, *, as_rate: bool) -> tuple[str, str]:
     return f"{title}, per virtual hour", unit
 
 
-def _rates(points: Sequence[Point], span: Span, *, per: int) -> list[Column]:
+def _rates(points: Sequence[Point], span: Span, width: int, *, per: int) -> list[Column]:
     """Return a total as its rate per so many virtual nanoseconds."""
     ends: dict[int, Point] = {}
-    width = strokes.column_ns(span.virtual_ns)
     for point in points:
         if point.virtual_ns >= 0:
             ends[point.until_ns // width] = point

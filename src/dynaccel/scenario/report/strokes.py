@@ -22,6 +22,9 @@ WIDTH = 2000
 HEIGHT = 10_000
 COLUMNS = 240
 """How many values a line has at most: more than a phone and fewer than a screen has pixels."""
+_COLUMNS_LEAST = 80
+_CHARTS = 50
+"""With more charts than these each line has fewer values, so that the page stays small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +42,25 @@ class Column:
     mean: float
 
 
-def column_ns(span_ns: int) -> int:
-    """Return the virtual time that a column stands for.
+def column_ns(span_ns: int, charts: int = 1) -> int:
+    """Return the virtual time that a column stands for, on a page with so many charts.
 
     Where that is about a day or more, it is whole days or weeks: what goes up and down every day
     would otherwise beat against the columns, and show waves that are not there.
     """
-    width = -(-span_ns // COLUMNS)
+    columns = min(COLUMNS, max(_COLUMNS_LEAST, COLUMNS * _CHARTS // max(charts, 1)))
+    width = -(-span_ns // columns)
     for whole, least in ((7 * DAY_NS, 3 * DAY_NS), (DAY_NS, DAY_NS // 2)):
         if width > least:
             return -(-width // whole) * whole
     return width
 
 
-def thin(points: Sequence[Point], span_ns: int) -> list[Column]:
-    """Return points in columns, each at the middle of what it stands for.
+def thin(points: Sequence[Point], span_ns: int, width: int) -> list[Column]:
+    """Return points in columns of a width, each at the middle of what it stands for.
 
     A rare peak stays: it is in its column's ``low`` or ``high``.
     """
-    width = column_ns(span_ns)
     thinned: list[Column] = []
     group: list[Point] = []
     number = -1
