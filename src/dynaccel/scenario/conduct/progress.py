@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class Progress:
             if number > self.phase_number:
                 left += each.real.total_seconds()
             elif self.stamp is not None:
-                gone = (self.stamp.virtual_ns - self._phase_began_ns) / 1e9
-                left += max(0.0, each.virtual.total_seconds() - gone) / max(self.ratio, 1)
+                gone = timedelta(microseconds=(self.stamp.virtual_ns - self._phase_began_ns) / 1000)
+                ramps = each.phase.ramp is not None and gone < each.phase.ramp
+                ratio = each.phase.ratio if ramps else max(self.ratio, 1)
+                left += max(timedelta(0), each.virtual - gone).total_seconds() / ratio
         return left
