@@ -68,6 +68,7 @@ class Machine:
         memory_bytes: Size of its memory.
         system: Whether the root's own process 1 is booted (systemd with its services).
         network: Whether it has QEMU's user network.
+        vmcore: Whether its memory is kept when its kernel panics.
         uptime: How long it has been up as it boots, for counter wraps.
         files: What is copied into it.
     """
@@ -79,6 +80,7 @@ class Machine:
     memory_bytes: int = 512 << 20
     system: bool = False
     network: bool = False
+    vmcore: bool = False
     uptime: timedelta | None = None
     files: tuple[CopiedFile, ...] = ()
 

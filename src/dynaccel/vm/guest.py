@@ -28,7 +28,7 @@ from dynaccel.core.errors import (
     UserError,
 )
 from dynaccel.host import process, tools
-from dynaccel.vm import machine, ports
+from dynaccel.vm import machine, ports, vmcore
 from dynaccel.vm.channel import ChannelError, Decoder, Frame, FrameType, encode
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class Guest:
         errors: Path,
         *,
         goes_on: bool = False,
+        core: Path | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.console = console
@@ -138,6 +139,9 @@ class Guest:
         self._silent_seconds = 0.0
         self.stands_still = False
         self._goes_on = goes_on
+        self._core = core
+        self._writing_core: asyncio.Task[None] | None = None
+        self._core_said = ""
         self._gone = asyncio.Event()
 
     async def hello(self) -> Frame:
@@ -321,6 +325,12 @@ class Guest:
             return
         if name in {"GUEST_PANICKED", "BLOCK_IO_ERROR", "STOP"}:
             self._events.append(str(name))
+        if name == "GUEST_PANICKED" and self._core is not None and self._writing_core is None:
+            self.stands_still = True
+            self._writing_core = asyncio.create_task(self._write_core(self._core))
+
+    async def _write_core(self, path: Path) -> None:
+        self._core_said = await vmcore.write(self.qmp, path)
 
     async def _watch_heartbeat(self) -> None:
         await self._frames[FrameType.HELLO]
@@ -362,7 +372,7 @@ class Guest:
         code = self._child.returncode
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"status {code}"
         if "GUEST_PANICKED" in self._events:
-            return _panic(self.console)
+            return _panic(self.console, self._core_said)
         if code != 0 and said and not self._frames[FrameType.HELLO].done():
             return GuestBootError(
                 f"QEMU could not start the guest ({how})",
@@ -416,7 +426,7 @@ async def started(
         written = stack.enter_context(errors.open("wb"))
         child = stack.enter_context(process.start(_mortal(spec), stderr=written))
         goes_on = spec.checkpoint is not None
-        guest = Guest(child, qmp, console, limits, errors, goes_on=goes_on)
+        guest = Guest(child, qmp, console, limits, errors, goes_on=goes_on, core=spec.vmcore)
         readers = [
             asyncio.create_task(guest._read_control(waiting["control"])),  # noqa: SLF001
             asyncio.create_task(guest._read_console(console_socket)),  # noqa: SLF001
@@ -459,14 +469,15 @@ def _all_read(qmp: QMPClient) -> bool:
     return qmp.runstate is not Runstate.RUNNING and qmp.events.empty()
 
 
-def _panic(console: Console) -> GuestPanicError:
+def _panic(console: Console, core: str) -> GuestPanicError:
     died = _INIT_DIED.search(console.tail(_PANIC_LINES))
+    more = f"; {core}" if core else ""
     if died is None:
-        return GuestPanicError("the guest's kernel panicked", detail=console.tail())
+        return GuestPanicError(f"the guest's kernel panicked{more}", detail=console.tail())
     code = int(died[1], 16)  # as wait(2) has it
     how = f"killed by signal {code & 0x7F}" if code & 0x7F else f"status {code >> 8 & 0xFF}"
     return GuestPanicError(
-        f"process 1 of the guest ended ({how}), and without it its kernel panicked",
+        f"process 1 of the guest ended ({how}), and without it its kernel panicked{more}",
         hint="what it wrote before may say why: --console FILE",
         detail=console.tail(),
     )

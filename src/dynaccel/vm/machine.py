@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from dynaccel.vm import vmcore
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -162,6 +164,7 @@ class MachineSpec:
         counter_khz: How fast its counter runs; None when its kernel shall find out.
         append: More for its kernel's command line; what stands last there counts.
         checkpoint: Tag of a checkpoint in the root's image that it goes on from; None: it boots.
+        vmcore: Where its memory goes when it panics; None: nowhere.
         qemu: More words for QEMU's command line, behind all others.
     """
 
@@ -183,6 +186,7 @@ class MachineSpec:
     counter_khz: int | None = None
     append: str = ""
     checkpoint: str | None = None
+    vmcore: Path | None = None
     qemu: tuple[str, ...] = ()
 
 
@@ -250,6 +254,8 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
         pairs.append(("-device", "virtio-net-pci,netdev=net,romfile="))
     if spec.checkpoint is not None:
         pairs.append(("-loadvm", spec.checkpoint))
+    if spec.vmcore is not None:
+        pairs.append(vmcore.ACTION)
     switches = ["-nodefaults", "-no-user-config", "-no-reboot"]
     words = [word for pair in pairs for word in pair]
     return [board.qemu, *switches, "-display", "none", *words, *spec.qemu]

@@ -38,7 +38,7 @@ _ENVIRONMENT = (
     b"LANG=C.UTF-8",
 )
 
-_LAST_WORDS_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 10.0
 """How long what a program wrote before its end may take to arrive."""
 
 
@@ -57,6 +57,7 @@ class ProgramRequest:
         net: Whether it has a user-mode network.
         uptime: How long it has been up already as it boots.
         checkpoint: Tag of the checkpoint that it goes on from; None: it boots.
+        vmcore: Where its memory goes when it panics; None: nowhere.
         append: More for its kernel's command line.
         label: What ``dynaccel ps`` shows that it runs.
     """
@@ -71,6 +72,7 @@ class ProgramRequest:
     net: bool = False
     uptime: timedelta | None = None
     checkpoint: str | None = None
+    vmcore: Path | None = None
     append: str = ""
     label: tuple[str, ...] = ()
 
@@ -106,13 +108,14 @@ class Program:
             if not await _comes(coming):
                 raise
         try:
-            if coming.done() or await _comes(coming):
-                return coming.result()
+            if (coming.done() or await _comes(coming)) and (data := coming.result()):
+                return data
         except ConnectionError:
-            return b""
+            pass
         finally:
             coming.cancel()
-        end = self.guest.ended.result()
+        # A port that closes: QEMU is gone, or the agent has just said how the program ended.
+        end = await self.guest.wait(self.guest.ended, _LAST_WORDS_SECONDS)
         if end.type == FrameType.FAILED:
             raise GuestLostError(
                 f"the guest's agent gave up: {end.text('message')}",
@@ -209,6 +212,7 @@ def _spec(request: ProgramRequest, directory: Path) -> machine.MachineSpec:
         uptime_seconds=round(request.uptime.total_seconds()) if request.uptime else 0,
         append=request.append,
         checkpoint=request.checkpoint,
+        vmcore=request.vmcore,
     )
 
 

@@ -245,6 +245,7 @@ class _Attempt:
             net=wanted.network,
             uptime=wanted.uptime,
             checkpoint=goes_on_from.tag if goes_on_from else None,
+            vmcore=self._directory.vmcore if wanted.vmcore else None,
             label=("scenario", self._scenario.name),
         )
 

@@ -56,6 +56,7 @@ def make_machine(table: MachineTable, directory: Path) -> Machine:
         memory_bytes=table.memory,
         system=table.system,
         network=table.network,
+        vmcore=table.vmcore,
         uptime=table.uptime,
         files=tuple(
             CopiedFile(source=(directory / source).resolve(), target=target)

@@ -109,6 +109,9 @@ class MachineTable(Table):
     cpus: Cpus = _key("Number of its CPUs.", 2)
     memory: values.Size = _key("Its memory.", "512M")
     network: values.Flag = _key("Whether it has a way out to the network (`eth0`).", default=False)
+    vmcore: values.Flag = _key(
+        "Whether its memory is kept, for crash(8), when its kernel panics.", default=False
+    )
     uptime: values.Duration | None = _key(
         "How long it has been up as it boots, for counters that wrap.", example='uptime = "497d"'
     )
