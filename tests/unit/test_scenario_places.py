@@ -126,7 +126,8 @@ class Writer:
         return name if bare and self.draw(st.booleans()) else quoted(name)
 
     def value(self, value: Any, steps: Steps) -> str:
-        gap = self.draw(st.sampled_from(["", " ", "  "]))
+        text: str
+        gap: str = self.draw(st.sampled_from(["", " ", "  "]))
         if isinstance(value, dict):
             pairs = [
                 f"{gap}{self.key(name)}{gap}={gap}{self.value(item, (*steps, name))}"
