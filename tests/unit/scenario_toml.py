@@ -40,7 +40,7 @@ words = st.text(
     st.characters(exclude_characters="\0", exclude_categories=("Cs", "Zs", "Zl", "Zp", "Cc")),
     min_size=1, max_size=12,
 )  # fmt: skip
-texts = st.text(st.characters(exclude_characters="\0\r", exclude_categories=("Cs",)), max_size=30)
+texts = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=30)
 spans = st.integers(1, 10**9).map(lambda ms: timedelta(milliseconds=ms))
 sizes = st.integers(1, 1 << 40)
 paths = st.lists(st.from_regex(r"[a-z][a-z0-9.]{0,5}", fullmatch=True), max_size=3).map(
@@ -87,10 +87,11 @@ def samples(draw: st.DrawFn, name: str, job_names: list[str]) -> Sample:
     kind = draw(st.sampled_from(SampleKind))
     more: dict[str, Any] = {}
     if kind is SampleKind.PROCESS:
-        if job_names and draw(st.booleans()):
+        if draw(st.booleans()) and job_names:
             more["job"] = draw(st.sampled_from(job_names))
         else:
             more["process"] = draw(words)
+        more["pss"] = draw(st.booleans())
     elif kind in {SampleKind.DISK, SampleKind.FILE}:
         more["paths"] = tuple(draw(st.lists(paths, min_size=1, max_size=3)))
     elif kind is SampleKind.COMMAND:

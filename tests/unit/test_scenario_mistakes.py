@@ -117,6 +117,7 @@ def mistakes(directory: Path, text: str) -> list[str]:
         ("[check.a]\nkind = 'growth'\nseries = 'web'\nlimit = 1", "3:10", "'web' is not a series: write SAMPLE.METRIC"),
         ("[check.a]\nkind = 'growth'\nseries = 'wep.rss'\nlimit = '1X'", "3:10", "no sample 'wep'; did you mean 'web'?"),
         ("[check.a]\nkind = 'growth'\nseries = 'web.rs'\nlimit = '1M'", "3:10", "no metric 'rs'; did you mean 'rss'?"),
+        ("[check.a]\nkind = 'growth'\nseries = 'web.pss'\nlimit = '1M'", "3:10", "write pss = true in [sample.web]"),
         ("[check.a]\nkind = 'growth'\nseries = 'web.rss'\nlimit = '1X'", "4:9", "'1X' is not a size"),
         ("[check.a]\nkind = 'growth'\nseries = 'web.rss'\nlimit = '1M per x'", "4:9", "'x' is not a duration"),
         ("[check.a]\nkind = 'growth'\nseries = 'web.rss'\nlimit = '1M per 1d'\nper = '2d'", "4:9", "there is a key 'per', too"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dynaccel.scenario.files.places import Place, Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dynaccel.scenario.files.places import Steps
 
@@ -117,13 +117,13 @@ def flattened(value: Any, steps: Steps = ()) -> Iterator[Steps]:
 class Writer:
     """Writes a document in one of the many ways there are, and notes what it wrote where."""
 
-    draw: st.DrawFn
+    draw: Callable[[st.SearchStrategy[Any]], Any]
     lines: list[str] = field(default_factory=list)
     written: dict[Steps, str] = field(default_factory=dict)
 
     def key(self, name: str) -> str:
         bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-        return name if bare and self.draw(st.booleans()) else quoted(name)
+        return quoted(name) if not bare or self.draw(st.booleans()) else name
 
     def value(self, value: Any, steps: Steps) -> str:
         text: str
@@ -187,7 +187,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-letters = st.characters(exclude_categories=("Cs",))
+letters = st.characters(exclude_categories=["Cs"])
 names = st.one_of(st.from_regex(r"[a-z0-9_-]{1,6}", fullmatch=True), st.text(letters, max_size=5))
 leaves = st.one_of(st.booleans(), st.integers(-9, 10**6), st.text(letters, max_size=8),
                    st.sampled_from(['""x', "]", "}", "#", "'", '"', "a\nb", "[x]\n"]))  # fmt: skip

@@ -108,6 +108,7 @@ def _samples(document: Document) -> tuple[Sample, ...]:
             every=taken.table.every or document.top.table.sample_every,
             job=taken.table.job,
             process=taken.table.process,
+            pss=taken.table.pss,
             paths=taken.table.paths or (),
             command=taken.table.command or (),
             timeout_real=taken.table.timeout_real,

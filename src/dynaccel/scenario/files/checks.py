@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dynaccel.scenario.files.shape import CheckTable
     from dynaccel.scenario.files.take import Document, Taken
 
+PSS = "pss"
+"""The one metric that has to be asked for."""
+
 _SHARE = 0.01
 _SHARES = {CheckKind.RUNS: 0.99}
 _JOBS = {CheckKind.RUNS: JobKind.REPEAT, CheckKind.RESTARTS: JobKind.SERVICE}
@@ -104,9 +107,13 @@ def _metric(
         known = METRICS[kinds[sample]]
         if kinds[sample] is SampleKind.COMMAND:
             return True, Metric(Unit(unit_of(name)), "What the command prints")
-        if name in known:
+        if name in known and name != PSS:
+            return True, known[name]
+        if name == PSS and sample in document.samples and document.samples[sample].table.pss:
             return True, known[name]
         message = f"the sample {sample!r} has no metric {name!r}; {did_you_mean(name, known)}"
+        if name in known:
+            message = f"{name!r} has to be asked for: write pss = true in [sample.{sample}]"
     if message and findings:
         findings.wrong(taken.at("series"), message)
     return False, None

@@ -94,6 +94,7 @@ SAMPLES = Kinds(
         SampleKind.PROCESS: Keys(
             "Memory, file descriptors, threads and CPU time of processes.",
             needs=(("job", "process"),),
+            takes=("pss",),
         ),
         SampleKind.DISK: Keys("The room in file systems.", needs=(("paths",),)),
         SampleKind.FILE: Keys(
@@ -154,17 +155,17 @@ CHECKS = Kinds(
         ),
         CheckKind.EXIT_STATUS: Keys(
             "Each run of `job` (without it: of all jobs) ended with one of `statuses`.",
-            takes=("job", "statuses"),
+            takes=("job", "statuses", "phase"),
         ),
         CheckKind.RUNS: Keys(
             "`job` ran at least `share` of the times that its `every` or `cron` asks for.",
             needs=(("job",),),
-            takes=("share",),
+            takes=("share", "phase"),
         ),
         CheckKind.RESTARTS: Keys(
             "The service `job` ended by itself at most `limit` times.",
             needs=(("job",),),
-            takes=("limit",),
+            takes=("limit", "phase"),
         ),
         CheckKind.LOG_ABSENT: Keys(
             "No line of `log` fits `pattern`.", needs=(("pattern",),), takes=("log", "phase")
@@ -186,13 +187,17 @@ CHECKS = Kinds(
             any_of=("minimum", "limit"),
             takes=_WINDOW,
         ),
-        CheckKind.CLOCKS: Keys("No clock ever goes back but by a fault that steps the date."),
+        CheckKind.CLOCKS: Keys(
+            "No clock ever goes back but by a fault that steps the date.", takes=("phase",)
+        ),
         CheckKind.RATIO: Keys(
             "Virtual over real time is within `share` of the ratio in each phase of at least 10"
             " real seconds, but for ramps.",
             takes=("share", "phase"),
         ),
-        CheckKind.KERNEL_LOG: Keys("The kernel writes no warning, oops, lockup or stall."),
+        CheckKind.KERNEL_LOG: Keys(
+            "The kernel writes no warning, oops, lockup or stall.", takes=("phase",)
+        ),
     },
 )
 

@@ -222,6 +222,10 @@ class SampleTable(Table):
         "Instead of a job: the name of processes, as `ps -o comm` shows it.",
         example='process = "cron"',
     )
+    pss: values.Flag = _key(
+        "Whether memory shared with others is measured, too, by its share; that is costly.",
+        default=False,
+    )
     paths: values.GuestPaths | None = _key(
         "The file systems, files or directories that are measured.",
         example='paths = ["/var/log", "/var/lib"]',
@@ -306,7 +310,7 @@ class CheckTable(Table):
     )
     series: values.Word | None = _key(
         "What was measured: `SAMPLE.METRIC`, or `SAMPLE.SUBJECT.METRIC` for one of several"
-        " processes or paths, `*` as the subject for each.",
+        " processes or paths.",
         example='series = "nginx.rss"',
     )
     limit: values.Bound | None = _key(
