@@ -92,7 +92,8 @@ def leak(t: Floats, per_month: float) -> Floats:
 
 def pages(values: Floats) -> Floats:
     """In whole pages, above a base of 40 MiB."""
-    return np.round((40 + values) * 256) / 256
+    rounded: Floats = np.round((40 + values) * 256) / 256
+    return rounded
 
 
 FAMILIES = (

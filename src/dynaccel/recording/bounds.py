@@ -35,14 +35,17 @@ SERIES = 6000
 _STAMP = "virtual_ns, realtime_ns, real_ns"
 
 
-def fold_layout(connection: sqlite3.Connection, layout: int, settled: int, budget: int) -> None:
-    """Move the settled fresh samples of a layout into the points of its series, and thin these."""
+def fold_layout(connection: sqlite3.Connection, layout: int, settled: int, budget: int) -> int:
+    """Move the settled fresh samples of a layout into the points of its series, and thin these.
+
+    Returns how many samples they were.
+    """
     rows = connection.execute(
         f"SELECT tick, {_STAMP}, data FROM fresh WHERE layout = ? AND tick <= ? ORDER BY tick",
         (layout, settled),
     ).fetchall()
     if not rows:
-        return
+        return 0
     (text,) = connection.execute("SELECT series FROM layout WHERE id = ?", (layout,)).fetchone()
     values = [json.loads(row[4]) for row in rows]
     for place, series in enumerate(json.loads(text)):
@@ -52,6 +55,7 @@ def fold_layout(connection: sqlite3.Connection, layout: int, settled: int, budge
         ]
         _fold_series(connection, series, fresh, budget)
     connection.execute("DELETE FROM fresh WHERE layout = ? AND tick <= ?", (layout, settled))
+    return len(rows)
 
 
 def _fold_series(
@@ -144,8 +148,11 @@ def trim_events(connection: sqlite3.Connection, kind: str, name: str, settled: i
     connection.executemany("DELETE FROM event WHERE tick = ?", ticks[KEPT_EVENTS:-KEPT_EVENTS])
 
 
-def trim_clocks(connection: sqlite3.Connection, settled: int, budget: int) -> None:
-    """Drop every second pair of clocks but for the newest, and where the ratio changes."""
+def trim_clocks(connection: sqlite3.Connection, settled: int, budget: int) -> int:
+    """Drop every second pair of clocks but for the newest, and where the ratio changes.
+
+    Returns how many were dropped.
+    """
     rows = connection.execute(
         "SELECT tick, ratio FROM clock_pair WHERE tick <= ? ORDER BY tick", (settled,)
     ).fetchall()
@@ -155,3 +162,4 @@ def trim_clocks(connection: sqlite3.Connection, settled: int, budget: int) -> No
         if rows[index - 1][1] == rows[index][1] == rows[index + 1][1]
     ]
     connection.executemany("DELETE FROM clock_pair WHERE tick = ?", gone)
+    return len(gone)

@@ -94,7 +94,7 @@ class JobBook:
             signal=signal,
             runtime_ns=runtime_ns,
             message=message or known.message,
-            phase=tallies.phase,
+            phase=tallies.phase if over else known.phase,
         )
         if over:
             self._open.pop((job, run), None)

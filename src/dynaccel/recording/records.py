@@ -30,6 +30,11 @@ class Stamp:
     realtime_ns: int
     real_ns: int
 
+    @property
+    def columns(self) -> tuple[int, int, int]:
+        """The three."""
+        return (self.virtual_ns, self.realtime_ns, self.real_ns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:

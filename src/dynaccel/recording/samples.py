@@ -32,6 +32,7 @@ class SampleBook:
         self._subjects: set[tuple[str, str]] = set()
         self._layouts: dict[tuple[int, ...], int] = {}
         self._waiting: dict[int, int] = {}
+        self._looked: dict[int, int] = {}
         self._next_series = 1
         self._next_layout = 1
 
@@ -52,6 +53,7 @@ class SampleBook:
                 tuple(json.loads(series)): number
                 for number, series in execute("SELECT id, series FROM layout")
             }
+            self._looked = {}
             self._waiting = dict(execute("SELECT layout, count(*) FROM fresh GROUP BY layout"))
         self._next_series = max(self._series.values(), default=0) + 1
         self._next_layout = max(self._layouts.values(), default=0) + 1
@@ -99,19 +101,23 @@ class SampleBook:
     @property
     def due(self) -> bool:
         """Whether enough fresh samples wait to be folded."""
-        return any(count >= self._budget // 4 for count in self._waiting.values())
+        return any(count >= self._due_at(layout) for layout, count in self._waiting.items())
 
     def trim(self, *, all_of_them: bool) -> None:
         """Fold what is settled, in the journal's transaction.
 
         Args:
-            all_of_them: Also the layouts of which few samples wait.
+            all_of_them: Also where few samples came since it was looked at last.
         """
         settled = self._journal.settled()
         for layout, count in list(self._waiting.items()):
-            if count >= (1 if all_of_them else self._budget // 4):
-                bounds.fold_layout(self._journal.connection, layout, settled, self._budget)
-                self._waiting[layout] = 0
+            if count >= (self._budget // 4 if all_of_them else self._due_at(layout)):
+                gone = bounds.fold_layout(self._journal.connection, layout, settled, self._budget)
+                self._waiting[layout] = self._looked[layout] = count - gone
+
+    def _due_at(self, layout: int) -> int:
+        # What is not settled stays fresh: looked for again when there is as much once more.
+        return self._looked.get(layout, 0) + self._budget // 4
 
     def _number(self, tick: int, sample: str, subject: str, metric: str) -> int | None:
         key = (sample, subject, metric)

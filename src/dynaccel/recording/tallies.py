@@ -136,12 +136,12 @@ class Tallies:
                 for job, d in self.days.items()
             ],
             "outcomes": [
-                [*key, count, _stamp_value(first), _stamp_value(last)]
+                [*key, count, first.columns, last.columns]
                 for key, (count, first, last) in self._outcomes.items()
             ],
             "logs": [[t.log, t.lines, t.bytes, t.lost, t.dropped] for t in self._logs.values()],
             "matches": [
-                [*key, count, first.stream, first.text, _stamp_value(first.stamp), first.dropped]
+                [*key, count, first.stream, first.text, first.stamp.columns, first.dropped]
                 for key, (count, first) in self._matches.items()
             ],
             "events": [[*key, count] for key, count in self._events.items()],
@@ -176,7 +176,3 @@ class Tallies:
         for kind, name, count in value["events"]:
             tallies._events[kind, name] = count
         return tallies
-
-
-def _stamp_value(stamp: Stamp) -> list[int]:
-    return [stamp.virtual_ns, stamp.realtime_ns, stamp.real_ns]

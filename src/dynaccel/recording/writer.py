@@ -7,16 +7,15 @@ import json
 import sqlite3
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from dynaccel.core.errors import UserError
-from dynaccel.core.units import format_duration
-from dynaccel.recording import bounds, schema
+from dynaccel.recording import bounds, checkpoints, schema
+from dynaccel.recording.checkpoints import ADD_EVENT
 from dynaccel.recording.jobs import JobBook
 from dynaccel.recording.journal import Journal, stamp_text
 from dynaccel.recording.lines import LineBook
-from dynaccel.recording.records import NS, OUTSIDE, Stamp, Watch
-from dynaccel.recording.rewind import rewind
+from dynaccel.recording.records import NS, OUTSIDE, Checkpoint, Stamp, Watch
 from dynaccel.recording.samples import SampleBook
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _STAMPED = "?, ?, ?"
-_EVENT = f"INSERT INTO event VALUES (?, ?, ?, ?, {_STAMPED}, ?)"
 
 
 class RecordingWriter:
@@ -51,6 +49,7 @@ class RecordingWriter:
         self._jobs = JobBook(self._journal)
         self._events: dict[tuple[str, str], int] = {}
         self._clocks = 0
+        self._clocks_due = 0
         self._last_clock: tuple[int, int] | None = None
         self._journal.take_over()
         self._load()
@@ -113,7 +112,7 @@ class RecordingWriter:
             index,
             name,
             ratio,
-            *_columns(stamp),
+            *stamp.columns,
         )
 
     def add_phase_end(self, stamp: Stamp, *, index: int, ended_by: str) -> None:
@@ -122,7 +121,7 @@ class RecordingWriter:
         self._put(
             "UPDATE phase SET end_virtual_ns = ?, end_realtime_ns = ?, end_real_ns = ?,"
             " end_tick = ?, ended_by = ? WHERE idx = ? AND end_tick IS NULL",
-            *_columns(stamp),
+            *stamp.columns,
             self._journal.next_tick(stamp),
             ended_by,
             index,
@@ -134,7 +133,7 @@ class RecordingWriter:
         self._put(
             f"INSERT INTO ratio_change VALUES (?, {_STAMPED}, ?, ?, ?)",
             self._journal.next_tick(stamp),
-            *_columns(stamp),
+            *stamp.columns,
             before,
             after,
             why,
@@ -199,12 +198,12 @@ class RecordingWriter:
         self._journal.tallies.add_event(kind, name)
         self._events[kind, name] = self._events.get((kind, name), 0) + 1
         self._put(
-            _EVENT,
+            ADD_EVENT,
             self._journal.next_tick(stamp),
             kind,
             name,
             text,
-            *_columns(stamp),
+            *stamp.columns,
             json.dumps(dict(data or {}), separators=(",", ":")),
         )
 
@@ -219,7 +218,7 @@ class RecordingWriter:
         self._put(
             f"INSERT INTO clock_pair VALUES (?, {_STAMPED}, ?)",
             self._journal.next_tick(stamp),
-            *_columns(stamp),
+            *stamp.columns,
             ratio,
         )
 
@@ -246,35 +245,17 @@ class RecordingWriter:
         """
         journal = self._journal
         number = journal.next_tick(stamp)
-
-        def mark() -> None:
-            execute = journal.connection.execute
-            execute(
-                f"INSERT INTO checkpoint VALUES (?, ?, ?, {_STAMPED}, ?, ?, ?, 1, ?)",
-                (
-                    number,
-                    tag,
-                    seq,
-                    *_columns(stamp),
-                    time.time(),
-                    size,
-                    seconds_stopped,
-                    journal.tallies.to_json(),
-                ),
-            )
-            execute(
-                "UPDATE checkpoint SET kept = 0, state = '' WHERE kept AND tick NOT IN"
-                " (SELECT tick FROM checkpoint WHERE kept ORDER BY tick DESC LIMIT ?)",
-                (max(keep, 1),),
-            )
-
+        checkpoint = Checkpoint(
+            tag=tag,
+            seq=seq,
+            stamp=stamp,
+            wall=datetime.now(tz=UTC),
+            bytes=size,
+            seconds_stopped=seconds_stopped,
+        )
         # A guest that is saved on disk must not be newer than what is on disk of its recording.
-        with schema.guarded(journal.path):
-            journal.connection.execute("PRAGMA synchronous = FULL")
-        try:
-            journal.transaction(mark)
-        finally:
-            journal.connection.execute("PRAGMA synchronous = NORMAL")
+        with journal.on_disk():
+            journal.transaction(lambda: checkpoints.mark(journal, number, checkpoint, keep))
         self._trim(all_of_them=True)
 
     def rewind(self, tag: str | None, *, why: str = "killed") -> Stamp:
@@ -295,24 +276,14 @@ class RecordingWriter:
         """
         journal = self._journal
         journal.flush()
-        if tag is not None:
-            with schema.guarded(journal.path):
-                row = journal.connection.execute(
-                    "SELECT kept FROM checkpoint WHERE tag = ?", (tag,)
-                ).fetchone()
-            if row is None or not row[0]:
-                raise UserError(
-                    f"the recording has no checkpoint {tag!r} that it can go back to",
-                    hint="begin the run anew, in another directory",
-                )
+        checkpoints.check(journal, tag)
         stamp = Stamp(0, 0, 0)
 
         def back() -> None:
             nonlocal stamp
             before = journal.last
-            stamp, journal.tallies = rewind(journal.connection, tag or "")
-            journal.last = stamp if tag else None
-            self._next_attempt(before, stamp, tag or "", why)
+            stamp = checkpoints.rewind(journal, tag or "")
+            checkpoints.next_attempt(journal, before, stamp, tag or "", why)
 
         try:
             journal.transaction(back)
@@ -378,13 +349,14 @@ class RecordingWriter:
             rows = execute("SELECT kind, name, count(*) FROM event GROUP BY kind, name").fetchall()
             (self._clocks,) = execute("SELECT count(*) FROM clock_pair").fetchone()
         self._events = {(kind, name): count for kind, name, count in rows}
+        self._clocks_due = 2 * self._budget
         self._last_clock = None
 
     def _trim(self, *, all_of_them: bool) -> None:
         books = (self._samples, self._lines, self._jobs)
         many = 2 * bounds.KEPT_EVENTS + 200
         events = [each for each, count in self._events.items() if count > many]
-        clocks = self._clocks > 2 * self._budget
+        clocks = self._clocks > self._clocks_due
         if not (all_of_them or events or clocks or any(book.due for book in books)):
             return
         journal = self._journal
@@ -397,8 +369,8 @@ class RecordingWriter:
                 bounds.trim_events(journal.connection, kind, name, settled)
                 self._events[kind, name] = 2 * bounds.KEPT_EVENTS
             if clocks:
-                bounds.trim_clocks(journal.connection, settled, self._budget)
-                self._clocks = self._budget
+                self._clocks -= bounds.trim_clocks(journal.connection, settled, self._budget)
+                self._clocks_due = max(2 * self._budget, self._clocks + self._budget // 4)
 
         try:
             journal.transaction(work)
@@ -406,42 +378,3 @@ class RecordingWriter:
             # What the parts believe to be gone is still there.
             self._load()
             raise
-
-    def _next_attempt(self, before: Stamp | None, stamp: Stamp, tag: str, why: str) -> None:
-        journal = self._journal
-        execute = journal.connection.execute
-        wall = float(journal.state("wall") or time.time())
-        execute(
-            "UPDATE attempt SET ended_wall = ?, ended = ?, why = ? WHERE ended_wall IS NULL",
-            (wall, stamp_text(before), why),
-        )
-        number, how, ended = execute(
-            "SELECT number, why, ended FROM attempt ORDER BY number DESC LIMIT 1"
-        ).fetchone()
-        begun = stamp_text(stamp) if tag else ""
-        execute(
-            "INSERT INTO attempt VALUES (?, ?, NULL, ?, NULL, '', ?)",
-            (number + 1, time.time(), begun, tag),
-        )
-        reached = format_duration(json.loads(ended)[0] / NS) if ended else "nothing"
-        place = f"checkpoint {tag}, virtual {format_duration(stamp.virtual_ns / NS)}"
-        text = (
-            f"attempt {number} ended at virtual {reached} ({how});"
-            f" attempt {number + 1} goes on from {place if tag else 'the beginning'}"
-        )
-        journal.tallies.add_event("resumed", tag)
-        execute(
-            _EVENT,
-            (
-                journal.next_tick(stamp),
-                "resumed",
-                tag,
-                text,
-                *_columns(stamp),
-                json.dumps({"attempt": number, "why": how}),
-            ),
-        )
-
-
-def _columns(stamp: Stamp) -> tuple[int, int, int]:
-    return (stamp.virtual_ns, stamp.realtime_ns, stamp.real_ns)

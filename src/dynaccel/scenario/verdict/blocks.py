@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dynaccel.recording.records import Point
 
-    Floats = NDArray[np.floating[Any]]
+    Floats = NDArray[Any]
 
 MOST = 120
 """Blocks at the finest."""
@@ -81,8 +81,8 @@ def cut(points: Sequence[Point], end_ns: int, width_ns: float, number: int) -> B
     weight = np.array([each.count for each in points], dtype=np.float64)
     mean = np.array([each.mean for each in points])
     least = np.array([each.min for each in points])
-    place = number - 1 - np.floor((end_ns - centre) / width_ns).astype(np.int64)
-    # A value right at the end belongs to the last block.
+    place = number - np.ceil((end_ns - centre) / width_ns).astype(np.int64)
+    # A value between two blocks belongs to the later one, one at the end to the last.
     place = np.minimum(place, number - 1)
     inside = place >= 0
     place, weight, mean, least = place[inside], weight[inside], mean[inside], least[inside]
