@@ -245,15 +245,19 @@ def _statuses(check: Check, _: Scenario) -> str:
     return f"{who} ends with {' or '.join(map(str, check.statuses))}"
 
 
+def _restarts(check: Check, _: Scenario) -> str:
+    if not check.limit:
+        return f"{check.job} never ends by itself"
+    return f"{check.job} ends by itself at most {check.limit:g} times"
+
+
 _CHECKS: dict[CheckKind, Callable[[Check, Scenario], str]] = {
     CheckKind.FINISHED: lambda _check, _all: "all phases come to their end",
     CheckKind.EXIT_STATUS: _statuses,
     CheckKind.RUNS: lambda check, _: (
         f"{check.job} runs at least {_percent(check.share)} of the times it is due"
     ),
-    CheckKind.RESTARTS: lambda check, _: (
-        f"{check.job} ends by itself at most {check.limit:g} times"
-    ),
+    CheckKind.RESTARTS: _restarts,
     CheckKind.LOG_ABSENT: lambda check, _: (
         f"no line of {check.log or 'any log'} has {check.pattern!r}"
     ),
