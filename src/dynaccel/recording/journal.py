@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 1.0
 """Real time after which what waits is written as the next thing is added."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PUT_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 
 
@@ -108,7 +110,7 @@ class Journal:
                 self.connection.execute("BEGIN IMMEDIATE")
                 self._check_token()
                 for query, values in self._rows:
-                    self.connection.execute(query, values)
+                    self._execute(query, values)
                 work()
                 self._put_state("tallies", self.tallies.to_json())
                 self._put_state("tick", str(self.tick))
@@ -131,6 +133,13 @@ class Journal:
         finally:
             self.connection.execute("PRAGMA synchronous = NORMAL")
 
+    def _execute(self, query: str, values: tuple[Any, ...]) -> None:
+        try:
+            self.connection.execute(query, values)
+        except UnicodeEncodeError:
+            clean = [readable(each) if isinstance(each, str) else each for each in values]
+            self.connection.execute(query, clean)
+
     def _put_state(self, key: str, value: str) -> None:
         self.connection.execute(_PUT_STATE, (key, value))
 
@@ -141,6 +150,11 @@ class Journal:
                 f"another process writes into {self.path} since",
                 hint="the run goes on there; end one of the two",
             )
+
+
+def readable(text: str) -> str:
+    """Return a text without the halves of characters, which no file can hold."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def stamp_text(stamp: Stamp | None) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dynaccel.recording import bounds, schema
+from dynaccel.recording.journal import readable
 from dynaccel.recording.records import LogLine, Watch
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LineBook:
         size = 0
         before = dropped + self._carried.pop(log, 0)
         for text in lines:
-            clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            clean = readable(text)
             line = LogLine(log=log, stream=stream, text=clean, stamp=stamp, dropped=before)
             kept = self._watch(line)
             journal.put(

@@ -302,7 +302,7 @@ class RecordingWriter:
             stamp_text(journal.last),
             why,
         )
-        journal.flush()
+        self.flush()
 
     def flush(self) -> None:
         """Write what waits; merge and drop what is too much."""
@@ -312,7 +312,7 @@ class RecordingWriter:
     def close(self) -> None:
         """Write what waits and let go of the file, which is then one file alone."""
         try:
-            self._journal.flush()
+            self.flush()
             # Not while somebody reads; then the last one to close it tidies up.
             with suppress(sqlite3.Error):
                 self._journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

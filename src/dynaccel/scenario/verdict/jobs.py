@@ -36,7 +36,7 @@ _KILLED_WITHIN_REAL_NS = 2 * NS
 
 def exit_status(case: Case, check: Check) -> Result:
     """Judge how runs ended."""
-    names = [check.job] if check.job else [job.name for job in case.scenario.jobs]
+    names = [check.job] if check.job else _all_jobs(case)
     offences: list[tuple[str, records.Outcome]] = []
     runs = 0
     for name in names:
@@ -210,6 +210,11 @@ def _killed_by_faults(case: Case, job: str) -> dict[tuple[int, int | None], int]
                 spared[key] = spared.get(key, 0) + 1
                 break
     return spared
+
+
+def _all_jobs(case: Case) -> list[str]:
+    names = [job.name for job in case.scenario.jobs]
+    return list(dict.fromkeys(names + case.recording.job_names()))
 
 
 def _never_ended(case: Case, names: list[str]) -> list[str]:
