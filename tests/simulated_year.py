@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
-from dynaccel.recording.records import DAY_NS, NS, Stamp
+from dynaccel.recording.records import NS, Stamp
 from dynaccel.recording.writer import RecordingWriter
 from dynaccel.scenario.model import (
     Check,
@@ -32,6 +32,7 @@ from dynaccel.scenario.model import (
     SampleKind,
     Scenario,
 )
+from dynaccel.scenario.verdict import watches
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR_NS = 3600 * NS
@@ -231,7 +232,10 @@ class Year:
         writer.add_phase_end(self.stamp(), index=2, ended_by="time")
 
     def end(self) -> None:
-        """Say that the run came to its end."""
+        """Say that the run came to its end, and that the services were told to end."""
+        run = 1 + sum(hour % 1440 == 700 for hour in range(self.days * 24))
+        for job, number in (("postfix", run), ("helper", 1)):
+            self.writer.add_job(self.stamp(), job=job, run=number, state="stopped", status=0)
         self.writer.end_attempt("finished")
 
     def _phases(self, hour: int, hours: int) -> None:
@@ -370,11 +374,9 @@ class Year:
 
 def record(path: Path, *, days: int = 365, ended: bool = True) -> None:
     """Write a recording of so many days (3 at least); one that has not ended goes on."""
-    with RecordingWriter.create(path, META, budget=2000) as writer:
+    looked_for = watches(scenario())
+    with RecordingWriter.create(path, META, budget=2000, watches=looked_for) as writer:
         year = Year(writer=writer, days=days)
         year.write()
         if ended:
             year.end()
-
-
-__all__ = ["DAY_NS", "record", "scenario"]

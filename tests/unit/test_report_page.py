@@ -21,6 +21,7 @@ from dynaccel.recording.writer import RecordingWriter
 from dynaccel.scenario.model import Check, CheckKind, Job, JobKind, Phase, Scenario
 from dynaccel.scenario.report import write_report
 from dynaccel.scenario.report.page import PARTS
+from dynaccel.scenario.verdict import judge
 from dynaccel.scenario.verdict.records import Outcome, Result, Verdict
 from simulated_verdict import verdict as simulated_verdict
 
@@ -253,6 +254,18 @@ def test_hostile_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
 def test_the_same_run_makes_the_same_page(recorded: Path, verdict: Verdict) -> None:
     scenario = simulated_year.scenario()
     assert report(scenario, recorded, verdict) == report(scenario, recorded, verdict)
+
+
+def test_it_shows_what_the_judge_says(recorded: Path) -> None:
+    scenario = simulated_year.scenario()
+    with Recording.open(recorded) as recording:
+        judged = judge(scenario, recording)
+    page = Page(report(scenario, recorded, judged))
+    checks = page.by_id("checks").text
+    for result in judged.results:
+        assert result.message in checks
+    assert "with 95 % confidence" in checks
+    assert "postfix, run" not in checks
 
 
 def test_a_run_that_passes(recorded: Path, verdict: Verdict) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dynaccel.scenario.verdict.records import Excerpt, PhaseRatio, Result, Trend, Verdict
 
 Ends = tuple[tuple[int, float], tuple[int, float]]
-_TRENDS_MAX = 8
+_TRENDS_MAX = 5
 _TONES = {
     Outcome.PASSED: ("pass", "holds"),
     Outcome.FAILED: ("fail", "fails"),
@@ -117,7 +117,7 @@ def _finding(result: Result, span: Span, series: Mapping[int, Series]) -> Findin
     check = result.check
     trends = sorted(
         (trend for trend in result.trends if trend.series_id in series),
-        key=lambda trend: trend.outcome is Outcome.PASSED,
+        key=lambda trend: (trend.outcome is Outcome.PASSED, -trend.values),
     )
     href, link = "", ""
     if trends:
@@ -181,7 +181,7 @@ def _evidence(
     result: Result, trends: Sequence[Trend], span: Span
 ) -> Iterator[tuple[tuple[str, str], ...]]:
     for trend in trends[:_TRENDS_MAX]:
-        yield tuple(_of_trend(trend, span))
+        yield tuple(_of_trend(trend, span, told=result.message))
     if len(trends) > _TRENDS_MAX:
         yield (("Further series", figures.count(len(trends) - _TRENDS_MAX)),)
     if result.ratios:
@@ -205,11 +205,12 @@ def _of_phase(ratio: PhaseRatio) -> str:
     return f"{reached} of {wanted} over {duration(ratio.real_ns)}"
 
 
-def _of_trend(trend: Trend, span: Span) -> Iterator[tuple[str, str]]:
+def _of_trend(trend: Trend, span: Span, *, told: str) -> Iterator[tuple[str, str]]:
     unit = "" if trend.unit == "count" else trend.unit
     begin, end = span.at(trend.begin_ns), span.at(trend.end_ns)
     yield "Series", trend.series
-    yield "Found", trend.message
+    if trend.message not in told:
+        yield "Found", trend.message
     yield "Window", f"{begin.date} to {end.date}, {figures.count(trend.values)} values"
     if trend.values:
         low, high = figures.number(trend.low, unit), figures.number(trend.high, unit)

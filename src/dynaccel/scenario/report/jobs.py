@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _RUNS_MAX = 40
 _DAYS_MAX = 120
 """How many bars the strip of a job has at most."""
-_WELL = frozenset({"started", "restarting", "skipped"})
+_WELL = frozenset({"started", "restarting", "skipped", "stopped"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,7 @@ def how_it_ended(run: JobRun) -> str:
         "timeout": "took too long",
         "failed_to_start": "could not be started",
         "skipped": "skipped: the last one went on",
+        "stopped": "was told to end",
         "started": "goes on",
     }.get(run.state)
     if words is None and run.signal is not None:

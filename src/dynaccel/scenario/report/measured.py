@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _LINES = 4
 """How many lines are told apart; further ones are grey."""
 _GREY = 4
+_BOUNDS = 4
+"""Of more series than these, trends and limits are drawn only where a check failed."""
 _LEAST_COLUMNS = 3
 """A process that was seen more rarely has no line."""
 _IN_WORDS = {
@@ -138,6 +140,8 @@ def _chart(
     title, unit = _title_and_unit(first, as_rate=as_rate)
     ids = {series for d in lines for series in d.ids}
     bounds = [each for _, each in looked if each.series_id in ids]
+    if len(bounds) > _BOUNDS:
+        bounds = [each for each in bounds if each.failed][:_BOUNDS]
     shown = [column for d in [*lines, *grey] for column in d.columns]
     y = _axis(shown, unit, bounds, from_zero=as_rate)
     of_bounds = [each for bound in bounds for each in _bounds(bound, span, y)]
