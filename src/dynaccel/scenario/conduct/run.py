@@ -250,14 +250,13 @@ class _Attempt:
         )
 
     def _every(self, root: machine.Root) -> timedelta | None:
-        every = self._scenario.checkpoints.every_real
-        if every is not None and not isinstance(root, machine.ImageRoot):
+        if not isinstance(root, machine.ImageRoot):
             self._reporter.info(
                 "no checkpoints: the guest's root file system is no disk; an interrupted run"
                 " begins anew"
             )
             return None
-        return every
+        return self._scenario.checkpoints.every_real
 
 
 def _means_of(state: RunState, reporter: Reporter) -> boot.BootMeans:
