@@ -143,9 +143,10 @@ class LiveView:
 
     def _take_keys(self) -> None:
         for key in os.read(sys.stdin.fileno(), 64).decode(errors="ignore"):
-            self._take_key(key)
+            self.take_key(key)
 
-    def _take_key(self, key: str) -> None:
+    def take_key(self, key: str) -> None:
+        """Do what a key asks for; one that asks for nothing is passed over."""
         controls = self._controls
         if controls is None:
             return
