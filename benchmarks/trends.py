@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from dynaccel.scenario.verdict.records import Outcome
-from trend_families import FAMILIES, rates
+from trend_families import FAMILIES, HARD, rates
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| series | is a leak | failed | passed | undecided |")
     print("|---|---|---|---|---|")
-    for family in FAMILIES:
+    for family in (*FAMILIES, *HARD):
         if arguments.family in family.name:
             found = rates(family, arguments.rounds)
             shares = " | ".join(

@@ -83,7 +83,8 @@ def warm_up(t: Floats, size: float, days: float) -> Floats:
 
 
 def step(t: Floats, r: Generator, size: float) -> Floats:
-    return size * (t > t[-1] * r.uniform(0.3, 0.8))
+    after: Floats = size * (t > t[-1] * r.uniform(0.3, 0.8))
+    return after
 
 
 def leak(t: Floats, per_month: float) -> Floats:
@@ -168,6 +169,31 @@ FAMILIES = (
     Family(name="flat for ten years, remembers for 3 days, 5 MiB", days=3650, leak=False,
            shape=lambda t, r: remembering(t, r, 5, 3)),
 )  # fmt: skip
+
+
+HARD = (
+    Family(name="leak of 1.1 MiB a month, noise 1 MiB", days=60, leak=True,
+           shape=lambda t, r: leak(t, 1.1) + noise(t, r, 1)),
+    Family(name="leak of 1.25 MiB a month, noise 1 MiB", days=60, leak=True,
+           shape=lambda t, r: leak(t, 1.25) + noise(t, r, 1)),
+    Family(name="leak of 2 MiB a month, 10 days only, noise 1 MiB", days=10, leak=True,
+           shape=lambda t, r: leak(t, 2) + noise(t, r, 1)),
+    Family(name="leak of 2 MiB a month, remembers for 3 days, 1 MiB", days=60, leak=True,
+           shape=lambda t, r: leak(t, 2) + remembering(t, r, 1, 3)),
+    Family(name="leak of 2 MiB a month, sawtooth of 20 MiB in 7.3 days", days=60, leak=True,
+           shape=lambda t, r: leak(t, 2) + sawtooth(t, r, 20, 7.3) + noise(t, r, 0.2)),
+    Family(name="leak of 20 MiB a month, sawtooth of 20 MiB in 17 days", days=60, leak=True,
+           shape=lambda t, r: leak(t, 20) + sawtooth(t, r, 20, 17) + noise(t, r, 0.2)),
+    Family(name="flat, remembers for 15 days, 1 MiB", days=60, leak=False,
+           shape=lambda t, r: remembering(t, r, 1, 15)),
+    Family(name="wanders by 1 MiB a day, never back", days=60, leak=False,
+           shape=lambda t, r: np.cumsum(noise(t, r, 1 / 12))),
+    Family(name="warm-up of 30 MiB in 20 days (still 1.5 MiB from its level)", days=60, leak=False,
+           shape=lambda t, r: warm_up(t, 30, 20) + noise(t, r, 0.2)),
+    Family(name="a cache that fills ever more slowly: 5 MiB each time the time doubles", days=60,
+           leak=True, shape=lambda t, r: 5 * np.log2(1 + t) + noise(t, r, 0.2)),
+)  # fmt: skip
+"""Series at the edge of what can be told; no test asks for them."""
 
 
 def points_of(family: Family, seed: int) -> list[Point]:

@@ -13,10 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from recordings import at
-
 from dynaccel.core.errors import InfrastructureError
 from dynaccel.recording.writer import RecordingWriter
+from recordings import at
 
 
 def add(writer: RecordingWriter, number: int) -> None:

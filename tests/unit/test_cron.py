@@ -83,7 +83,9 @@ def fields(draw: st.DrawFn) -> str:
         last = draw(st.integers(first, high))
         step = draw(st.integers(1, 9))
         return draw(
-            st.sampled_from(["*", f"*/{step}", f"{first}", f"{first}-{last}/{step}", f"{first},{last}"])
+            st.sampled_from(
+                ["*", f"*/{step}", f"{first}", f"{first}-{last}/{step}", f"{first},{last}"]
+            )
         )
 
     return " ".join([one(0, 59), one(0, 23), one(1, 28), one(1, 12), one(0, 7)])

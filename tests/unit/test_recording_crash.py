@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from recordings import at
 
 from dynaccel.core.errors import InfrastructureError
 from dynaccel.recording.reader import Recording
 from dynaccel.recording.writer import RecordingWriter
+from recordings import at
 
 CHILD = Path(__file__).with_name("recording_child.py")
 STEP_NS = 600 * 10**9

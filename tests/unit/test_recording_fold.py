@@ -22,7 +22,10 @@ def test_what_points_are_together_stays(values: list[float], target: int, share:
     recent = int(target * share)
     kept = thin(points, target=target, recent=recent)
     assert len(kept) == min(len(points), target)
-    assert kept[len(kept) - min(recent, len(kept)) :] == points[len(points) - min(recent, len(points)) :]
+    assert (
+        kept[len(kept) - min(recent, len(kept)) :]
+        == points[len(points) - min(recent, len(points)) :]
+    )
     assert [each.tick for each in kept] == sorted(each.tick for each in kept)
     assert sum(each.number for each in kept) == len(values)
     for each in kept:

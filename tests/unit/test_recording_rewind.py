@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordings import DAY, HOUR, at, contents
 
 from dynaccel.core.errors import UserError
 from dynaccel.recording.reader import Recording
 from dynaccel.recording.records import Watch
 from dynaccel.recording.writer import RecordingWriter
+from recordings import DAY, HOUR, at, contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,13 +46,16 @@ class Script:
             "event": self.event,
             "clock": self.clock,
             "phase": self.next_phase,
-            "flush": lambda: self.writer.flush(),
+            "flush": self.flush,
         }
 
     def do(self, steps: list[str]) -> None:
         for step in steps:
             self.now += HOUR
             self.steps[step]()
+
+    def flush(self) -> None:
+        self.writer.flush()
 
     def sample(self) -> None:
         for _ in range(7):
@@ -189,9 +192,9 @@ def test_the_attempts_and_resumptions_stay_told(tmp_path: Path) -> None:
     assert [each.begun for each in attempts] == [None, at(1 * DAY), at(1 * DAY), at(1 * DAY)]
     assert all(each.ended_wall is not None for each in attempts)
     assert [each.text for each in events] == [
-        "attempt 1 ended at virtual 3 d (killed); attempt 2 goes on from checkpoint one, virtual 1 d",
-        "attempt 2 ended at virtual 5 d (killed); attempt 3 goes on from checkpoint one, virtual 1 d",
-        "attempt 3 ended at virtual 4 d (panic); attempt 4 goes on from checkpoint one, virtual 1 d",
+        f"attempt {number} ended at virtual {reached} d ({why});"
+        f" attempt {number + 1} goes on from checkpoint one, virtual 1 d"
+        for number, reached, why in ((1, 3, "killed"), (2, 5, "killed"), (3, 4, "panic"))
     ]
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from recordings import DAY, MINUTE, at
 
 from dynaccel.core.errors import InfrastructureError, UserError
 from dynaccel.recording import bounds, schema
 from dynaccel.recording.reader import Recording
 from dynaccel.recording.records import OUTSIDE, Watch
 from dynaccel.recording.writer import RecordingWriter
+from recordings import DAY, MINUTE, at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,9 +290,7 @@ def test_clock_pairs_are_thinned_but_not_where_the_ratio_changes(path: Path) -> 
     assert [pair.stamp for pair in pairs if pair.ratio == 500] == [at(7000)]
 
 
-def test_clock_pairs_within_a_real_second_are_left_out(
-    path: Path, writer: RecordingWriter
-) -> None:
+def test_clock_pairs_within_a_real_second_are_left_out(path: Path, writer: RecordingWriter) -> None:
     for index in range(100):
         writer.add_clock(at(index * 100), 1000)
     writer.flush()

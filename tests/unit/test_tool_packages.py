@@ -31,7 +31,16 @@ def test_the_lock_s_run_time_part_is_closed_and_has_no_developers_tools() -> Non
     part = locked.runtime_part(LOCK, checkout.find().project["dependencies"], python=HERE)
     names = [line.split("==")[0] for line in part.splitlines() if "==" in line]
     assert {"click", "pydantic", "pydantic-core", "jinja2", "markupsafe", "rich"} <= set(names)
-    assert not {"pytest", "ruff", "mypy", "hatchling", "packaging", "colorama", "numpy", "scipy"} & set(names)
+    assert not {
+        "pytest",
+        "ruff",
+        "mypy",
+        "hatchling",
+        "packaging",
+        "colorama",
+        "numpy",
+        "scipy",
+    } & set(names)
     assert names == sorted(names)
     # Each comes with its sums, word by word as the lock has it.
     assert part.count("--hash=sha256:") >= len(names)

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from recordings import DAY, HOUR
 from verdict_case import SCENARIO, Run, stamp_of
 
 from dynaccel.recording.reader import Recording
@@ -17,6 +17,7 @@ from dynaccel.recording.writer import RecordingWriter
 from dynaccel.scenario.model import Check, CheckKind, Fault, FaultKind, Job, JobKind
 from dynaccel.scenario.verdict import judge
 from dynaccel.scenario.verdict.records import Outcome
+from recordings import DAY, HOUR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,9 +46,7 @@ def run(tmp_path: Path) -> Run:
         (CheckKind.KERNEL_LOG, {}, "none of 30 lines matches"),
     ],
 )
-def test_where_all_is_well(
-    run: Run, kind: CheckKind, values: dict[str, object], said: str
-) -> None:
+def test_where_all_is_well(run: Run, kind: CheckKind, values: dict[str, object], said: str) -> None:
     result = run.result(kind, **values)
     assert result.outcome is Outcome.PASSED, result.message
     assert said in result.message
@@ -115,11 +114,19 @@ def test_the_budget_is_kept(run: Run) -> None:
 # --- jobs
 
 
-def end_badly(day: float, **how: object):  # type: ignore[no-untyped-def]
+Step = Callable[[RecordingWriter], None]
+
+
+def end_badly(
+    day: float, *, status: int | None = None, signal: int | None = None, message: str = ""
+) -> Step:
     def step(writer: RecordingWriter) -> None:
         writer.add_job(stamp_of(day), job="cron", run=900, state="started", pid=3)
         writer.add_log(stamp_of(day), "cron", "err", ["cannot open /var/x"])
-        writer.add_job(stamp_of(day + 0.01), job="cron", run=900, state="ended", **how)  # type: ignore[arg-type]
+        writer.add_job(
+            stamp_of(day + 0.01), job="cron", run=900, state="ended",
+            status=status, signal=signal, message=message,
+        )  # fmt: skip
 
     return step
 
@@ -136,19 +143,22 @@ def test_a_run_that_ends_badly_is_told_with_its_output(run: Run) -> None:
     assert result.excerpts[0].lines[-1].text == "cannot open /var/x"
 
 
-def test_statuses_phases_and_jobs_narrow_what_is_looked_at(tmp_path: Path) -> None:
-    for index, (values, outcome) in enumerate(
-        [
-            ({"statuses": (0, 3)}, Outcome.PASSED),
-            ({"phase": "first"}, Outcome.PASSED),
-            ({"phase": "second"}, Outcome.FAILED),
-            ({"job": "daemon"}, Outcome.PASSED),
-            ({"job": "nobody"}, Outcome.UNDECIDED),
-            ({"phase": "third"}, Outcome.UNDECIDED),
-        ]
-    ):
-        run = Run(tmp_path / f"{index}.sqlite", at_day={12.2: end_badly(12.2, status=3)})
-        assert run.result(CheckKind.EXIT_STATUS, **values).outcome is outcome, values
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ({"statuses": (0, 3)}, Outcome.PASSED),
+        ({"phase": "first"}, Outcome.PASSED),
+        ({"phase": "second"}, Outcome.FAILED),
+        ({"job": "daemon"}, Outcome.PASSED),
+        ({"job": "nobody"}, Outcome.UNDECIDED),
+        ({"phase": "third"}, Outcome.UNDECIDED),
+    ],
+)
+def test_statuses_phases_and_jobs_narrow_what_is_looked_at(
+    run: Run, values: dict[str, object], outcome: Outcome
+) -> None:
+    run.at_day[12.2] = end_badly(12.2, status=3)
+    assert run.result(CheckKind.EXIT_STATUS, **values).outcome is outcome
 
 
 def test_a_death_by_signal_is_told_by_its_name(run: Run) -> None:
@@ -157,10 +167,11 @@ def test_a_death_by_signal_is_told_by_its_name(run: Run) -> None:
 
 
 def test_a_service_that_crashes_when_it_is_told_to_end_fails(run: Run) -> None:
-    run.at_day[29.9] = lambda w: (
-        w.add_job(stamp_of(29.9), job="other", run=1, state="started"),
-        w.add_job(stamp_of(29.95), job="other", run=1, state="ended", signal=11, stopped=True),
-    )[0]
+    def crash(writer: RecordingWriter) -> None:
+        writer.add_job(stamp_of(29.9), job="o", run=1, state="started")
+        writer.add_job(stamp_of(29.95), job="o", run=1, state="ended", signal=11, stopped=True)
+
+    run.at_day[29.9] = crash
     assert run.result(CheckKind.EXIT_STATUS).outcome is Outcome.FAILED
 
 
@@ -232,7 +243,7 @@ def test_runs_by_cron_are_reckoned_by_the_guest_s_date(run: Run) -> None:
 # --- logs
 
 
-def write(day: float, log: str, text: str):  # type: ignore[no-untyped-def]
+def write(day: float, log: str, text: str) -> Step:
     return lambda writer: writer.add_log(stamp_of(day), log, "line", [text])
 
 
@@ -359,7 +370,7 @@ def test_a_series_that_is_not_there_decides_nothing(run: Run, kind: CheckKind) -
 # --- clocks and ratio
 
 
-def back(day: float, clock: str, back_ns: int):  # type: ignore[no-untyped-def]
+def back(day: float, clock: str, back_ns: int) -> Step:
     return lambda writer: writer.add_event(
         stamp_of(day), "clock", clock, "went back", {"back_ns": back_ns}
     )

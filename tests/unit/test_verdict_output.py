@@ -43,7 +43,9 @@ def test_json_has_all_and_is_json(verdict: Verdict) -> None:
     assert (finished["passed"], finished["kind"]) == (True, "finished")
     assert (errors["outcome"], nothing["outcome"]) == ("failed", "undecided")
     assert errors["virtual_ns"] == stamp_of(7.1).virtual_ns
-    assert errors["excerpts"][0]["lines"][errors["excerpts"][0]["found"]]["text"].startswith("ERROR")
+    assert errors["excerpts"][0]["lines"][errors["excerpts"][0]["found"]]["text"].startswith(
+        "ERROR"
+    )
     (trend,) = memory["trends"]
     assert trend["series"] == "daemon.daemon[9].rss"
     assert trend["slope_low"] <= trend["slope"] <= trend["slope_high"]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from recordings import DAY, at
-
 from dynaccel.recording.reader import Recording
 from dynaccel.recording.writer import RecordingWriter
 from dynaccel.scenario.model import (
@@ -24,6 +22,7 @@ from dynaccel.scenario.model import (
     Scenario,
 )
 from dynaccel.scenario.verdict import judge, watches
+from recordings import DAY, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +118,9 @@ class Run:
                 moment = stamp_of(day + hour / 24)
                 values = {"rss": 4e6 + 1000.0 * (hour % 5), "descriptors": 12.0}
                 writer.add_sample(moment, "daemon", "daemon[9]", values)
-                writer.add_sample(moment, "clocks", "clocks", {"readings": 100.0 * (24 * day + hour)})
+                writer.add_sample(
+                    moment, "clocks", "clocks", {"readings": 100.0 * (24 * day + hour)}
+                )
             moment = stamp_of(day + 0.5)
             writer.add_job(moment, job="cron", run=day + 1, state="started", pid=100 + day)
             writer.add_job(moment, job="cron", run=day + 1, state="ended", status=0, runtime_ns=1)
@@ -136,6 +137,4 @@ def stamp_of(day: float) -> Stamp:
     if day <= FIRST_DAYS:
         return stamp
     before = at(FIRST_DAYS * DAY)
-    return replace(
-        stamp, real_ns=before.real_ns + (stamp.virtual_ns - before.virtual_ns) // 500
-    )
+    return replace(stamp, real_ns=before.real_ns + (stamp.virtual_ns - before.virtual_ns) // 500)
