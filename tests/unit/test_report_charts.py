@@ -148,6 +148,11 @@ def test_an_axis_of_dates_has_few_ticks_in_order(length_ns: int, epoch_ns: int) 
     assert all(0 <= a < b <= 1 for a, b in pairwise(places))
 
 
+def test_a_run_that_begins_just_after_midnight_has_its_date_there() -> None:
+    axis = axes.date_axis(0, 8 * HOUR_NS, stamp_of("2038-01-18") + NS // 2)
+    assert (axis.ticks[0].at, axis.ticks[0].label) == (0, "00:00\n18 Jan 2038")
+
+
 def test_durations_have_an_axis_too() -> None:
     labels = [tick.label for tick in axes.duration_axis(9 * HOUR_NS).ticks]
     assert labels == [f"{hours}{THIN}h" for hours in (0, 2, 4, 6, 8)]
@@ -285,4 +290,4 @@ def test_metrics_of_a_users_own_come_first_and_have_a_title() -> None:
     assert metrics.title("waiting_mails") == "Waiting mails"
     assert metrics.is_first("waiting_mails")
     assert not metrics.is_first("interrupts")
-    assert sorted(["slab", "rss", "mine"], key=metrics.place) == ["mine", "rss", "slab"]
+    assert sorted(["slab", "rss", "mine"], key=metrics.place) == ["mine", "slab", "rss"]

@@ -303,6 +303,13 @@ def test_a_run_that_was_lost_shows_the_console(tmp_path: Path) -> None:
     assert "Fatal <exception>" in top
 
 
+def test_the_console_is_no_matter_of_a_run_that_ended_well(
+    recorded: Path, verdict: Verdict
+) -> None:
+    text = report(simulated_year.scenario(), recorded, verdict, console="EXT4-fs (vda): mounted")
+    assert "The console" not in text
+
+
 def test_a_run_that_has_only_just_begun(tmp_path: Path) -> None:
     path = tmp_path / "recording.sqlite"
     with RecordingWriter.create(path, {}):

@@ -105,7 +105,7 @@ def ratio_axis(low: float, high: float) -> Axis:
     low, high = max(low, 0.001), max(high, 0.002)
     if high / low < _LOG_SPAN:
         return number_axis(min(low, 0.9 * high), high * 1.02)
-    first, last = math.floor(math.log10(low) + 0.05), math.ceil(math.log10(high) - 0.005)
+    first, last = math.floor(math.log10(low) + 0.05), math.ceil(math.log10(high) - 0.08)
     axis = Axis(low=10.0**first * 0.8, high=10.0**last * 1.25, ticks=(), logarithmic=True)
     values = [10.0**power for power in range(first, last + 1)]
     ticks = tuple(Tick(at=axis.place(value), label=figures.significant(value)) for value in values)
@@ -130,10 +130,18 @@ def date_axis(low_ns: int, high_ns: int, epoch_ns: int, *, most: int = 6) -> Axi
     else:
         months = next((m for m in _MONTH_STEPS if span / (m * _MONTH) <= most), _MONTH_STEPS[-1])
         dates = list(_by_months(begin, end, months))
+    # A run that begins milliseconds after midnight begins at midnight.
+    near = (high_ns - low_ns) / 300
+    dates = [
+        date
+        for date in dates
+        if -near <= _stamp(date) - epoch_ns - low_ns <= high_ns - low_ns + near
+    ]
     labels = _date_labels(dates, step)
     places = [(_stamp(date) - epoch_ns - low_ns) / (high_ns - low_ns) for date in dates]
     ticks = tuple(
-        Tick(at=at, label=label) for at, label in zip(places, labels, strict=True) if 0 <= at <= 1
+        Tick(at=min(1.0, max(0.0, at)), label=label)
+        for at, label in zip(places, labels, strict=True)
     )
     return Axis(low=low_ns, high=high_ns, ticks=ticks)
 
@@ -173,8 +181,8 @@ def _stamp(date: datetime) -> int:
 def _by_seconds(begin: datetime, end: datetime, step: int) -> Iterator[datetime]:
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = (begin - midnight).total_seconds()
-    date = midnight + timedelta(seconds=math.ceil(passed / step) * step)
-    while date <= end:
+    date = midnight + timedelta(seconds=passed // step * step)
+    while date <= end + timedelta(seconds=step):
         yield date
         date += timedelta(seconds=step)
 
@@ -183,10 +191,9 @@ def _by_months(begin: datetime, end: datetime, step: int) -> Iterator[datetime]:
     months = (begin.year * 12 + begin.month - 1) // step * step
     while True:
         date = datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
+        yield date
         if date > end:
             return
-        if date >= begin:
-            yield date
         months += step
 
 

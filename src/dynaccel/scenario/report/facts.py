@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from dynaccel.recording.reader import Recording
     from dynaccel.scenario.model import Root, Scenario
 
-_WORDS = {"cpus": "CPUs", "qemu": "QEMU", "kernel_id": "Kernel's id", "dynaccel": "dynaccel"}
+_WORDS = {
+    "cpus": "CPUs",
+    "qemu": "QEMU",
+    "kernel_id": "Kernel's id",
+    "dynaccel": "dynaccel",
+    "arch": "Architecture",
+}
+_TOLD = {"scenario", "description", "text", "memory_bytes"}
+"""What of a recording's meta stands elsewhere in the page."""
 
 
 def facts(scenario: Scenario, recording: Recording) -> list[tuple[str, str]]:
@@ -33,7 +41,7 @@ def facts(scenario: Scenario, recording: Recording) -> list[tuple[str, str]]:
     # What was noted as it ran says more than what was asked for.
     for key, text in recording.meta.items():
         name = _WORDS.get(key, key.replace("_", " ").capitalize())
-        if text and "\n" not in text:
+        if text and key not in _TOLD:
             found[name] = text
     attempts = recording.attempts()
     if attempts:

@@ -138,10 +138,10 @@ def _ends(lines: Sequence[LogLine], most: int) -> list[Line]:
 
 
 def _line(line: LogLine, *, hit: bool = False, gap: str = "") -> Line:
-    return Line(moment=moment(line.stamp), text=cut(_visible(line.text)), hit=hit, gap=gap)
+    return Line(moment=moment(line.stamp), text=cut(visible(line.text)), hit=hit, gap=gap)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return text with control characters as pictures: they are no part of a page."""
     return "".join(
         chr(0x2400 + ord(c))

@@ -4,17 +4,6 @@
 from __future__ import annotations
 
 TITLES = {
-    # of processes
-    "rss": "Resident memory",
-    "pss": "Memory, its share of shared pages",
-    "anonymous": "Anonymous memory",
-    "swap": "Swapped out",
-    "descriptors": "Open files and sockets",
-    "threads": "Threads",
-    "children": "Processes",
-    "cpu_seconds": "CPU in use",
-    "virtual": "Address space",
-    "age_seconds": "Age",
     # of the system
     "memory_used": "Memory used",
     "memory_available": "Memory available",
@@ -36,6 +25,17 @@ TITLES = {
     "context_switches": "Context switches",
     "forks": "Processes started",
     "interrupts": "Interrupts",
+    # of processes
+    "rss": "Resident memory",
+    "pss": "Memory, its share of shared pages",
+    "anonymous": "Anonymous memory",
+    "swap": "Swapped out",
+    "descriptors": "Open files and sockets",
+    "threads": "Threads",
+    "children": "Processes",
+    "cpu_seconds": "CPU in use",
+    "virtual": "Address space",
+    "age_seconds": "Age",
     # of file systems and files
     "used": "Used",
     "free": "Free",

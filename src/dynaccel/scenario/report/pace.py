@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WINDOWS = 240
 """Into about how many stretches a run is divided."""
+_ENOUGH_NS = 5 * NS
+"""Over less real time a ratio is coarse: stamps are milliseconds late."""
 _LEAST_NS = NS // 2
 """Over less real time a ratio says nothing."""
 
@@ -51,31 +53,39 @@ def with_changes(pairs: Sequence[ClockPair], changes: Sequence[RatioChange]) -> 
 def stretches(pairs: Sequence[ClockPair], *, windows: int = WINDOWS) -> list[Stretch]:
     """Return the run in stretches of about equal length by either clock, each at one ratio.
 
-    Stretches too short for a ratio are left out.
+    One that is short (the ratio changed, or the run ended) is there unless it is too short for a
+    ratio at all.
     """
     if not pairs:
         return []
     real = (pairs[-1].stamp.real_ns - pairs[0].stamp.real_ns) / windows
     virtual = (pairs[-1].stamp.virtual_ns - pairs[0].stamp.virtual_ns) / windows
-    found = []
+    found: list[Stretch] = []
     begin = pairs[0]
     for here in pairs[1:]:
         taken = here.stamp.real_ns - begin.stamp.real_ns
         passed = here.stamp.virtual_ns - begin.stamp.virtual_ns
-        last = here is pairs[-1]
-        if here.ratio == begin.ratio and taken < real and passed < virtual and not last:
+        long = taken >= _ENOUGH_NS and (taken >= real or passed >= virtual)
+        if here.ratio == begin.ratio and not long and here is not pairs[-1]:
             continue
-        if taken >= _LEAST_NS and passed >= 0:
-            found.append(
-                Stretch(
-                    begin_ns=begin.stamp.virtual_ns,
-                    end_ns=here.stamp.virtual_ns,
-                    real_ns=taken,
-                    wanted=begin.ratio,
-                )
-            )
+        _add(found, begin, here)
         begin = here
     return found
+
+
+def _add(found: list[Stretch], begin: ClockPair, end: ClockPair) -> None:
+    """Add the stretch between two pairs; a short rest belongs to the stretch before it."""
+    taken = end.stamp.real_ns - begin.stamp.real_ns
+    start = begin.stamp.virtual_ns
+    if taken < _ENOUGH_NS and found:
+        last = found[-1]
+        if last.wanted == begin.ratio and last.end_ns == start:
+            start, taken = last.begin_ns, taken + last.real_ns
+            found.pop()
+    if taken >= _LEAST_NS and end.stamp.virtual_ns >= start:
+        found.append(
+            Stretch(begin_ns=start, end_ns=end.stamp.virtual_ns, real_ns=taken, wanted=begin.ratio)
+        )
 
 
 def reached(pairs: Sequence[ClockPair]) -> tuple[float, float] | None:
@@ -93,16 +103,16 @@ def reached(pairs: Sequence[ClockPair]) -> tuple[float, float] | None:
 
 
 def of_phase(phase: Phase, pairs: Sequence[ClockPair]) -> tuple[float, float] | None:
-    """Return the same of the pairs within a phase."""
-    end = phase.ended.virtual_ns if phase.ended is not None else None
-    return reached(
-        [
-            pair
-            for pair in pairs
-            if phase.begun.virtual_ns <= pair.stamp.virtual_ns
-            and (end is None or pair.stamp.virtual_ns <= end)
-        ]
-    )
+    """Return the same of a phase, from its own begin to its own end, or as far as it has come."""
+    begun = phase.begun.virtual_ns
+    before = [pair.ratio for pair in pairs if pair.stamp.virtual_ns <= begun]
+    within = [pair for pair in pairs if pair.stamp.virtual_ns > begun]
+    if phase.ended is not None:
+        end = phase.ended
+        within = [pair for pair in within if pair.stamp.virtual_ns < end.virtual_ns]
+        within.append(ClockPair(stamp=end, ratio=phase.ratio))
+    first = before[-1] if before else phase.ratio
+    return reached([ClockPair(stamp=phase.begun, ratio=first), *within])
 
 
 class RealTimes:

@@ -44,6 +44,8 @@ PARTS = (
 )
 """Ids and titles of the page's sections; each has a template of its id's name."""
 
+_CONSOLE_LINES = 40
+
 
 def write_report(
     scenario: Scenario,
@@ -62,7 +64,7 @@ def write_report(
         recording: What was recorded, so far when the run goes on.
         verdict: What the checks found; None: the run goes on, or broke off.
         path: The HTML file.
-        console: The last lines of the guest's console, of a guest that panicked or was lost.
+        console: The guest's console; its last lines are shown when the run did not end well.
 
     Raises:
         InfrastructureError: The recording cannot be read or the file not be written, or the
@@ -77,7 +79,12 @@ def page(
 ) -> str:
     """Return the page's text; as :func:`write_report`."""
     phases = recording.phases()
-    pairs = pace.with_changes(recording.clock_pairs(), recording.ratio_changes())
+    # What was before the first phase has no place on an axis.
+    pairs = [
+        pair
+        for pair in pace.with_changes(recording.clock_pairs(), recording.ratio_changes())
+        if pair.stamp.virtual_ns >= 0
+    ]
     time = span(scenario, phases, pairs, recording.last)
     series = [(each, recording.points(each)) for each in recording.series_list()]
     found = findings.findings(scenario, verdict, time, series)
@@ -96,7 +103,7 @@ def page(
             pairs=pairs,
             measured=series,
         ),
-        console=console.strip(),
+        console=_last_lines(console) if _broke_off(recording, verdict) else "",
         findings=found,
         shade_virtual=chart.shades(
             [time.place(begun.virtual_ns) for begun, _ in ends],
@@ -131,6 +138,21 @@ def page(
         again=facts.again(scenario),
         scenario_text=scenario.text.strip("\n"),
     )
+
+
+def _broke_off(recording: Recording, verdict: Verdict | None) -> bool:
+    """Return whether the console may say why the run ended."""
+    if verdict is None:
+        attempts = recording.attempts()
+        return bool(attempts) and attempts[-1].ended_wall is not None
+    return any(
+        result.check.kind is CheckKind.FINISHED and not result.passed for result in verdict.results
+    ) or any(event.kind == "panic" for event in recording.events())
+
+
+def _last_lines(console: str) -> str:
+    lines = [logs.visible(line.rstrip()) for line in console.splitlines()[-_CONSOLE_LINES:]]
+    return "\n".join(lines).strip()
 
 
 def _ratio_share(scenario: Scenario) -> float | None:
