@@ -20,9 +20,48 @@
 
 #define ROUTES_MAX 256
 
-static struct rtentry routes[ROUTES_MAX];
-static int route_count;
+struct route {
+	unsigned int target, gateway, mask, flags, metric;
+};
+
+struct routes {
+	struct route list[ROUTES_MAX];
+	int count;
+};
+
 static char device[IFNAMSIZ];
+
+/* /proc/net/route has addresses as the numbers that they are in memory. */
+static void read_routes(struct routes *routes)
+{
+	FILE *file = fopen("/proc/self/net/route", "re");
+	char line[256], name[64];
+
+	routes->count = 0;
+	while (file && routes->count < ROUTES_MAX && fgets(line, sizeof(line), file)) {
+		struct route *route = &routes->list[routes->count];
+
+		if (sscanf(line, "%63s %x %x %x %*d %*d %u %x", name, &route->target,
+			   &route->gateway, &route->flags, &route->metric,
+			   &route->mask) == 6 && !strcmp(name, device))
+			routes->count++;
+	}
+	if (file)
+		fclose(file);
+}
+
+/* The kernel makes some anew by itself: those of the interface's own networks. */
+static bool is_there(const struct routes *routes, const struct route *wanted)
+{
+	for (int i = 0; i < routes->count; i++) {
+		const struct route *route = &routes->list[i];
+
+		if (route->target == wanted->target && route->gateway == wanted->gateway &&
+		    route->mask == wanted->mask && route->metric == wanted->metric)
+			return true;
+	}
+	return false;
+}
 
 static void set_address(struct sockaddr *place, unsigned int address)
 {
@@ -33,40 +72,36 @@ static void set_address(struct sockaddr *place, unsigned int address)
 	memcpy(place, &internet, sizeof(internet));
 }
 
-/* /proc/net/route has addresses as the numbers that they are in memory. */
-static void save_routes(void)
+static int add_route(int fd, const struct route *route)
 {
-	FILE *file = fopen("/proc/self/net/route", "re");
-	char line[256], name[64];
-	unsigned int target, gateway, flags, metric, mask;
+	struct rtentry entry = {
+		.rt_flags = route->flags,
+		.rt_metric = route->metric + 1, /* the call takes one off */
+		.rt_dev = device,
+	};
 
-	while (file && route_count < ROUTES_MAX && fgets(line, sizeof(line), file)) {
-		struct rtentry *route = &routes[route_count];
-
-		if (sscanf(line, "%63s %x %x %x %*d %*d %u %x", name, &target, &gateway, &flags,
-			   &metric, &mask) != 6 || strcmp(name, device))
-			continue;
-		*route = (struct rtentry){ .rt_flags = flags, .rt_dev = device };
-		route->rt_metric = metric + 1; /* the call takes one off */
-		set_address(&route->rt_dst, target);
-		set_address(&route->rt_gateway, gateway);
-		set_address(&route->rt_genmask, mask);
-		route_count++;
-	}
-	if (file)
-		fclose(file);
+	set_address(&entry.rt_dst, route->target);
+	set_address(&entry.rt_gateway, route->gateway);
+	set_address(&entry.rt_genmask, route->mask);
+	return ioctl(fd, SIOCADDRT, &entry);
 }
 
-/* Those to neighbours come first: gateways are reached by them. */
-static int restore_routes(int fd)
+/* Those to neighbours come first: gateways are reached by them. Returns what is missing. */
+static int restore_routes(int fd, const struct routes *before)
 {
+	static struct routes now;
 	int missing = 0;
 
-	for (int by_gateway = 0; by_gateway < 2; by_gateway++)
-		for (int i = 0; i < route_count; i++)
-			if (!(routes[i].rt_flags & RTF_GATEWAY) == !by_gateway &&
-			    ioctl(fd, SIOCADDRT, &routes[i]) < 0 && errno != EEXIST)
+	read_routes(&now);
+	for (int by_gateway = 0; by_gateway < 2; by_gateway++) {
+		for (int i = 0; i < before->count; i++) {
+			const struct route *route = &before->list[i];
+
+			if (!(route->flags & RTF_GATEWAY) == !by_gateway &&
+			    !is_there(&now, route) && add_route(fd, route) < 0)
 				missing++;
+		}
+	}
 	return missing;
 }
 
@@ -119,12 +154,13 @@ static int set_up(int fd, bool up)
 
 void fault_network(const struct fault *fault, int told)
 {
+	static struct routes routes;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	char before[16] = "";
 	bool lossy;
 
 	snprintf(device, sizeof(device), "%s", fault->interface);
-	save_routes();
+	read_routes(&routes);
 	lossy = has_gateway6();
 	keep_addresses(before, sizeof(before), true);
 	if (fd < 0 || set_up(fd, false) < 0) {
@@ -139,6 +175,6 @@ void fault_network(const struct fault *fault, int told)
 	if (set_up(fd, true) < 0)
 		hold_failed(told, "cannot bring %s up again: %s", device, strerror(errno));
 	keep_addresses(before, sizeof(before), false);
-	if (restore_routes(fd))
+	if (restore_routes(fd, &routes))
 		hold_failed(told, "not all routes of %s could be put back", device);
 }

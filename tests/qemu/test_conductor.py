@@ -74,6 +74,8 @@ SCENARIO = Scenario(
             name="cron", kind=JobKind.REPEAT, command=("date", "-u", "+%H:%M"), cron="*/10 * * * *"
         ),
         Job(name="nightly", kind=JobKind.REPEAT, command=("date", "-u", "+%F"), cron="30 22 * * *"),
+        Job(name="before", kind=JobKind.SETUP, command=("cat", "/proc/net/route")),
+        Job(name="after", kind=JobKind.FINISH, command=("cat", "/proc/net/route")),
         Job(name="service", kind=JobKind.SERVICE, command=("sleep", "1000000")),
     ),
     samples=(
@@ -224,6 +226,12 @@ def test_what_lasts_begins_and_ends(said: list[reports.Report]) -> None:
     assert faults(said, "pause") == [("wanted", None)]
     used = [value["memory_used"] for value in values(said, "system", "system")]
     assert max(used) - used[0] > 50 << 20
+
+
+def test_a_cut_network_comes_back_with_its_routes(said: list[reports.Report]) -> None:
+    before = lines(said, "before")
+    assert any(line.split()[:3] == ["eth0", "00000000", "0202000A"] for line in before)
+    assert lines(said, "after") == before
 
 
 def test_processes_are_found_by_their_control_group(said: list[reports.Report]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import subprocess
@@ -61,7 +62,13 @@ def is_running(pid: int | str) -> bool:
 
 @pytest.fixture(scope="session")
 def conductor_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("conductor") / "conductor"
+    return compiled(tmp_path_factory.getbasetemp())
+
+
+@functools.cache
+def compiled(directory: Path) -> Path:
+    """Compile once, however many modules use it: to each of them the fixture is its own."""
+    program = directory / "conductor-program"
     sources = [*sorted((GUEST / "conductor").glob("*.c")), *(GUEST / name for name in SHARED)]
     process.run(["gcc", *FLAGS, *SANITIZE, "-o", program, *sources, "-lm"])
     return program
