@@ -79,23 +79,28 @@ def test_a_guest_that_dies_is_told_with_the_kernel_s_last_lines(
     assert excerpt.lines[-1].text == "info: day 29"
 
 
-def test_an_attempt_that_panicked_fails_a_run_that_went_on(run: Run) -> None:
-    """Its event is taken back with the recording; the attempts still tell."""
-
+def test_a_panic_fails_a_run_that_went_on_from_a_checkpoint_before_it(run: Run) -> None:
     def die(writer: RecordingWriter) -> None:
         writer.mark_checkpoint(stamp_of(3.2), "one", seq=1)
-        writer.end_attempt("panic")
+        writer.add_event(stamp_of(3.3), "panic", "daemon", "VFS: no root")
+        writer.end_attempt("the guest's kernel panicked")
         writer.rewind("one")
 
     run.at_day[3.2] = die
     result = run.result(CheckKind.FINISHED)
     assert result.outcome is Outcome.FAILED
-    assert "kernel panicked in attempt 1" in result.message
+    assert "kernel panicked: VFS: no root, at virtual 3 d 7 h" in result.message
 
 
-def test_a_killed_tool_does_not_fail_a_run_that_went_on(run: Run) -> None:
+@pytest.mark.parametrize("why", ["lost", ""])
+def test_a_qemu_or_tool_that_was_killed_does_not_fail_a_run_that_went_on(
+    run: Run, why: str
+) -> None:
     def die(writer: RecordingWriter) -> None:
         writer.mark_checkpoint(stamp_of(3.2), "one", seq=1)
+        if why:
+            writer.add_event(stamp_of(3.3), why, "daemon", "QEMU ended")
+            writer.end_attempt(why)
         writer.rewind("one")
 
     run.at_day[3.2] = die

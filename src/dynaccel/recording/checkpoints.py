@@ -33,6 +33,8 @@ _APPENDED = (
     "log_line",
 )
 _REOPENED = ("phase", "job_run")
+_STAYS = "kind IN ('resumed', 'panic')"
+"""Events that no rewind takes back: a run that goes on after a panic has panicked all the same."""
 
 
 def mark(journal: Journal, tick: int, checkpoint: Checkpoint, keep: int) -> None:
@@ -109,14 +111,13 @@ def rewind(journal: Journal, tag: str) -> Stamp:
             (tick,),
         )
     connection.execute("UPDATE phase SET ended_by = '' WHERE end_tick IS NULL")
-    # What was told of earlier resumptions is no part of the run that is taken back.
-    connection.execute("DELETE FROM event WHERE tick > ? AND kind != 'resumed'", (tick,))
+    connection.execute(f"DELETE FROM event WHERE tick > ? AND NOT {_STAYS}", (tick,))
     _restore_runs(connection, tallies)
     _restore_days(connection, stamp, tallies)
-    for (name,) in connection.execute(
-        "SELECT name FROM event WHERE tick > ? AND kind = 'resumed'", (tick,)
+    for kind, name in connection.execute(
+        f"SELECT kind, name FROM event WHERE tick > ? AND {_STAYS}", (tick,)
     ).fetchall():
-        tallies.add_event("resumed", name)
+        tallies.add_event(kind, name)
     journal.tallies = tallies
     journal.last = stamp if tag else None
     return stamp

@@ -24,7 +24,7 @@ BAD_ENDS = {
     "limit": "a phase took longer than its limit",
     "budget": "the budget of real time was used up",
 }
-"""Kinds of events, and words of an attempt's end, that a run must not have."""
+"""Kinds of events that a run must not have, nor its last attempt as the word for its end."""
 
 
 def finished(case: Case, check: Check) -> Result:
@@ -43,10 +43,10 @@ def _bad_end(case: Case) -> tuple[str, Stamp] | None:
         if event.kind in BAD_ENDS:
             words = BAD_ENDS[event.kind]
             return (f"{words}: {event.text}" if event.text else words), event.stamp
-    for attempt in case.recording.attempts():
+    # What befell an attempt before, and was overcome by going on from a checkpoint, is no offence.
+    for attempt in case.recording.attempts()[-1:]:
         if attempt.why in BAD_ENDS:
-            words = f"{BAD_ENDS[attempt.why]} in attempt {attempt.number}"
-            return words, attempt.ended or case.last
+            return BAD_ENDS[attempt.why], attempt.ended or case.last
     return None
 
 
