@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 from scipy import stats
 
 from dynaccel.core.errors import MissingError
@@ -169,6 +172,28 @@ def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         need_trends()
     assert raised.value.hint is not None
     assert "dynaccel[report]" in raised.value.hint
+
+
+def test_an_installed_package_looks_for_the_distribution_s_libraries() -> None:
+    """It runs with ``-IS``, and so without them in sight."""
+    home = Path(judge_growth.__code__.co_filename).parents[3]
+    places = [str(Path(module.__file__ or "").parents[1]) for module in (np, scipy)]
+    script = """
+import site, sys
+home, *places = sys.argv[1:]
+sys.path.insert(0, home)
+site.getsitepackages = lambda: places
+from dynaccel.scenario.verdict import trend
+assert "numpy" not in sys.modules
+trend.need_trends()
+print(sys.modules["scipy.stats"].__file__)
+"""
+    command = [sys.executable, "-IS", "-c", script, str(home), *places]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith(places[1])
+    none = subprocess.run(command[:-2], capture_output=True, text=True, check=False)
+    assert "trends cannot be judged" in none.stderr
 
 
 @pytest.mark.parametrize(

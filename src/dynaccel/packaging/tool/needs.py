@@ -46,6 +46,9 @@ BUILD = (
 )
 """For ``dynaccel kernel patch`` and ``build``."""
 
+JUDGE = (Need(debian="python3-scipy", rpm=("python3-scipy",)),)
+"""For verdicts on trends: larger than all that dynaccel brings along, so the distribution's."""
+
 _ESSENTIAL = {"dpkg", "gzip", "tar", "util-linux"}
 """Packages that each Debian has."""
 _PULLED = {"binutils"}
@@ -67,9 +70,10 @@ def recommended() -> tuple[Need, ...]:
 
 
 def suggested() -> tuple[Need, ...]:
-    """Return what only some commands need: every other package that brings a program they call."""
+    """Return what only some commands need: libraries, and what brings other programs they call."""
     known = {need.debian for need in recommended()} | _ESSENTIAL | _PULLED
-    return tuple(
+    programs = tuple(
         Need(debian=name, rpm=(_RPM_NAMES.get(name, name),))
         for name in sorted(set(tools.PACKAGES.values()) - known)
     )
+    return (*JUDGE, *programs)

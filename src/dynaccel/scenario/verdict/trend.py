@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import site
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -206,15 +208,29 @@ def need_trends() -> None:
     Raises:
         MissingError: The libraries for it are not installed.
     """
-    # Imported here: they take a second to load, and come with an extra of their own.
+    missing = _load()
+    # A distribution's package of dynaccel sees its own Python packages alone. These two it does
+    # not bring along: they are larger than all else in it, and each distribution has them.
+    if missing and sys.flags.no_site:
+        sys.path += [place for place in site.getsitepackages() if place not in sys.path]
+        missing = _load()
+    if missing:
+        raise MissingError(
+            f"trends cannot be judged: the Python package {missing} is not installed",
+            hint="apt-get install python3-scipy, dnf install python3-scipy, or where dynaccel was"
+            " installed by pip: pip install 'dynaccel[report]'",
+        )
+
+
+def _load() -> str:
+    """Import what trends need; return the name of what is not there, or nothing."""
+    # Imported here: they take a second, and few commands judge.
     try:
         import numpy as np  # noqa: F401, PLC0415
         import scipy.stats  # noqa: F401, PLC0415
     except ImportError as error:
-        raise MissingError(
-            f"trends cannot be judged: the Python package {error.name} is not installed",
-            hint="pip install 'dynaccel[report]', or Debian's python3-scipy",
-        ) from error
+        return error.name or str(error)
+    return ""
 
 
 def _slope_of(points: Sequence[Point], begin_ns: int, end_ns: int) -> Slope | None:
