@@ -262,9 +262,7 @@ def test_a_job_runs_as_somebody(lab: Lab, user: str, told: str) -> None:
         ({"command": ("/etc/passwd",)}, "cannot run /etc/passwd: Permission denied"),
     ],
 )
-def test_a_job_that_cannot_start_says_why(
-    lab: Lab, more: dict[str, object], message: str
-) -> None:
+def test_a_job_that_cannot_start_says_why(lab: Lab, more: dict[str, object], message: str) -> None:
     wanted: dict[str, object] = {"name": "bad", "kind": JobKind.ONCE, "command": ("true",), **more}
     conductor = lab.run(scenario(phase(until_job="bad"), jobs=(Job(**wanted),)))  # type: ignore[arg-type]
     assert conductor.one(JobReport).message == message
@@ -287,7 +285,11 @@ def test_streams_are_told_apart(lab: Lab) -> None:
         )
     )
     lines = [line for report in conductor.find(LogReport) for line in report.lines]
-    assert [(line.stream, line.text) for line in lines] == [("out", "a"), ("err", "b"), ("out", "c")]
+    assert [(line.stream, line.text) for line in lines] == [
+        ("out", "a"),
+        ("err", "b"),
+        ("out", "c"),
+    ]
     stamps = [line.virtual_ns for line in lines]
     assert stamps == sorted(stamps)
     assert stamps[2] - stamps[0] >= 150_000_000

@@ -43,9 +43,7 @@ FOREVER = seconds(10**6)
 
 
 def ends(conductor: Conductor) -> list[tuple[str, str | None]]:
-    return [
-        (report.name, report.ended_by) for report in conductor.find(PhaseReport, state="ended")
-    ]
+    return [(report.name, report.ended_by) for report in conductor.find(PhaseReport, state="ended")]
 
 
 def ratio_file(path: Path, ratio: int = 1) -> str:
@@ -78,7 +76,9 @@ def test_phases_follow_each_other_by_their_own_time(lab: Lab) -> None:
 
 
 def test_set_up_is_before_the_begin(lab: Lab) -> None:
-    conductor = lab.run(scenario(phase(duration=seconds(0)), jobs=(shell("a", ":", JobKind.SETUP),)))
+    conductor = lab.run(
+        scenario(phase(duration=seconds(0)), jobs=(shell("a", ":", JobKind.SETUP),))
+    )
     assert all(report.virtual_ns < 0 for report in conductor.find(JobReport))
     stamps = [report.virtual_ns for report in conductor.said]
     assert stamps == sorted(stamps)

@@ -56,9 +56,7 @@ def test_the_system_is_as_proc_says(lab: Lab) -> None:
     conductor = lab.start()
     before = [int(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines()
               if line.startswith(("ctxt", "processes"))]  # fmt: skip
-    conductor.begin(
-        scenario(phase(duration=FOREVER), samples=(sample(SampleKind.SYSTEM, 0.1),))
-    )
+    conductor.begin(scenario(phase(duration=FOREVER), samples=(sample(SampleKind.SYSTEM, 0.1),)))
     values = after(conductor, "system")
     now = [int(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines()
            if line.startswith(("ctxt", "processes"))]  # fmt: skip

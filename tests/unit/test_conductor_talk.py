@@ -188,7 +188,9 @@ def test_a_host_that_does_not_read_costs_bounded_memory_and_no_line(lab: Lab) ->
 
 def test_a_host_that_closes_its_ear_is_gone(lab: Lab) -> None:
     conductor = lab.start()
-    conductor.begin(scenario(phase(duration=FOREVER), jobs=(shell("a", "echo $$; exec sleep 999"),)))
+    conductor.begin(
+        scenario(phase(duration=FOREVER), jobs=(shell("a", "echo $$; exec sleep 999"),))
+    )
     conductor.wait_for(lambda: bool(conductor.lines("a")))
     assert conductor.child.stdout is not None
     conductor.child.stdout.close()

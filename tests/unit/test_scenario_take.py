@@ -155,6 +155,26 @@ def test_a_run_goes_on_where_its_checkpoint_was(
     assert again.last.real_ns == pytest.approx(5.2 * NS)
 
 
+def test_what_waited_while_nobody_read_does_not_change_the_ratio(guest: Guest, host: Host) -> None:
+    guest.begin()
+    guest.live(5)
+    guest.alive()
+    guest.taker.leave_out()
+    host.ns += 3 * NS  # it is stopped, goes on, and is not read at first
+    for _ in range(5):
+        guest.virtual += 20
+        guest.alive()
+    last = guest.taker.last
+    assert last is not None
+    assert last.virtual_ns / last.real_ns == pytest.approx(100)
+    guest.live(3)
+    guest.alive()
+    host.ns += NS  # one that comes late, long after
+    guest.alive()
+    last = guest.taker.last
+    assert last.virtual_ns / last.real_ns == pytest.approx(90)
+
+
 def test_what_jobs_do_is_counted(
     tmp_path: Path, guest: Guest, host: Host, writer: RecordingWriter
 ) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dynaccel.scenario.conductor.reports import Report
     from dynaccel.scenario.model import Scenario
 
+_SETTLE_NS = 2_000_000_000
+"""Real time after a standstill in which what waited has arrived."""
 _PHASE_WORDS = {
     PhaseState.BEGUN: "begins",
     PhaseState.ENDED: "is over",
@@ -59,7 +61,7 @@ class Taker:
         self.seq = 0
         self.last: Stamp | None = None
         self._scenario = scenario
-        self._stood_still = False
+        self._settling: Stamp | None = None
         self._writer = writer
         self._watcher = watcher
 
@@ -72,12 +74,8 @@ class Taker:
         if isinstance(report, reports.PhaseReport) and not self.begun:
             self.begun = True
             self.clock.restart()
-        if self._stood_still and self.last is not None:
-            # Nobody knows to the millisecond when QEMU let the guest go on: what passed between
-            # the last report before and the first one after it is told by the guest's clock.
-            passed_ns = (report.virtual_ns - self.last.virtual_ns) // max(report.ratio, 1)
-            self.clock.restart(self.last.real_ns + passed_ns)
-            self._stood_still = False
+        if self._settling is not None and self.last is not None:
+            self._settle(report, self._settling)
         # Before the first phase both times are the same: set-up runs at ratio 1.
         real_ns = self.clock.ns() if self.begun else report.virtual_ns
         stamp = Stamp(report.virtual_ns, report.realtime_ns, real_ns)
@@ -99,7 +97,7 @@ class Taker:
         self.begun = True
         self.seq, self.last = checkpoint.seq, checkpoint.stamp
         self.clock.restart(checkpoint.stamp.real_ns)
-        self._stood_still = True
+        self._settling = checkpoint.stamp
         if phases:
             self.progress.begin_phase(
                 phases[-1].name, phases[-1].index, phases[-1].begun.virtual_ns
@@ -107,7 +105,8 @@ class Taker:
 
     def leave_out(self) -> None:
         """Take that the guest stood still since the last report, and goes on now."""
-        self._stood_still = True
+        if self.last is not None:
+            self._settling = self.last
 
     def flush(self) -> None:
         """Write what waits.
@@ -139,6 +138,19 @@ class Taker:
         stamp = self.last or Stamp(0, 0, 0)
         self._writer.add_event(stamp, kind, name, text)
         self._tell(stamp, text)
+
+    def _settle(self, report: Report, before: Stamp) -> None:
+        """Set real time anew after the guest stood still.
+
+        Nobody knows to the millisecond when QEMU let it go on, and what it said while nobody read
+        comes all at once. So for a moment real time is what the guest's clock makes of it: a report
+        cannot arrive before it was made.
+        """
+        made_ns = before.real_ns + (report.virtual_ns - before.virtual_ns) // max(report.ratio, 1)
+        if self.last is before or made_ns > self.clock.ns():
+            self.clock.restart(made_ns)
+        if made_ns > before.real_ns + _SETTLE_NS:
+            self._settling = None
 
     def _take(self, report: Report, stamp: Stamp) -> None:  # noqa: C901  (a case for each)
         writer = self._writer
