@@ -12,10 +12,13 @@
 
 #include "fields.h"
 #include "members.h"
+#include "moment.h"
+#include "ratio.h"
 #include "text.h"
 
 #define PLACE "/sys/fs/cgroup"
 #define DEPTH_MAX 32
+#define FRESH_NS (5 * NS_PER_MS)
 
 static char *base; /* NULL: no groups */
 
@@ -132,36 +135,67 @@ static bool is_marked(pid_t pid, const char *name)
 	return found;
 }
 
-/* Whether a process comes from the job: by the ancestor that is our own child. */
-static bool descends(const struct members *members, pid_t pid)
-{
-	pid_t self = getpid(), parent, session;
+/* All processes at one moment: several samples that are due together look at it once. */
+static struct {
+	struct relation {
+		pid_t pid, parent, session;
+	} *list;
+	size_t count;
+	int64_t at_ns;
+} table;
 
-	for (int depth = 0; depth < DEPTH_MAX; depth++) {
-		if (pid <= 1 || !pid_relations(pid, &parent, &session))
-			return false;
-		if (parent == self)
-			return pid == members->main ||
-			       (members->session && session == members->session) ||
-			       is_marked(pid, members->name);
-		pid = parent;
+static void look_around(void)
+{
+	struct pids all = { 0 };
+
+	pids_all(&all);
+	table.list = need_memory(table.list, all.count * sizeof(*table.list));
+	table.count = 0;
+	for (size_t i = 0; i < all.count; i++) {
+		struct relation *relation = &table.list[table.count];
+
+		relation->pid = all.list[i];
+		if (pid_relations(relation->pid, &relation->parent, &relation->session))
+			table.count++;
+	}
+	table.at_ns = moment_boottime_ns();
+	pids_free(&all);
+}
+
+static const struct relation *find_relation(pid_t pid)
+{
+	for (size_t i = 0; i < table.count; i++)
+		if (table.list[i].pid == pid)
+			return &table.list[i];
+	return NULL;
+}
+
+/* Whether a process comes from the job: by the ancestor that is our own child. */
+static bool descends(const struct members *members, const struct relation *relation)
+{
+	pid_t self = getpid();
+
+	for (int depth = 0; depth < DEPTH_MAX && relation; depth++) {
+		if (relation->parent == self)
+			return relation->pid == members->main ||
+			       (members->session && relation->session == members->session) ||
+			       is_marked(relation->pid, members->name);
+		relation = find_relation(relation->parent);
 	}
 	return false;
 }
 
 void members_list(const struct members *members, struct pids *pids)
 {
-	struct pids all = { 0 };
-
 	if (members->group) {
 		list_group(members->group, pids);
 		return;
 	}
-	pids_all(&all);
-	for (size_t i = 0; i < all.count; i++)
-		if (descends(members, all.list[i]))
-			pids_add(pids, all.list[i]);
-	pids_free(&all);
+	if (!table.list || moment_boottime_ns() - table.at_ns > FRESH_NS * ratio_now())
+		look_around();
+	for (size_t i = 0; i < table.count; i++)
+		if (descends(members, &table.list[i]))
+			pids_add(pids, table.list[i].pid);
 }
 
 size_t members_signal(const struct members *members, int number)
@@ -169,6 +203,8 @@ size_t members_signal(const struct members *members, int number)
 	struct pids pids = { 0 };
 	size_t count;
 
+	if (!members->group)
+		look_around();
 	members_list(members, &pids);
 	count = pids.count;
 	for (size_t i = 0; i < count; i++)

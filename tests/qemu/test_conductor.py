@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The conductor in a guest: its date, its ratio, and the faults that no machine of ours may have."""
+"""The conductor in a guest: its date, its ratio, and faults that no machine of ours may have."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -116,7 +117,7 @@ def said(kernel: Kernel) -> Iterator[list[reports.Report]]:
         child.stdin.write(frames)
         child.stdin.flush()
         out = b""
-        while data := child.stdout.read1(1 << 16):
+        while data := os.read(child.stdout.fileno(), 1 << 16):
             out += data
         assert child.wait(LIMIT_SECONDS) == 0
         yield ReportDecoder().feed(out)
@@ -170,7 +171,7 @@ def test_the_run_comes_to_its_end_without_an_error(said: list[reports.Report]) -
 
 
 def test_the_date_is_set_as_the_first_phase_begins(said: list[reports.Report]) -> None:
-    begun = [report for report in said if isinstance(report, reports.PhaseReport)][0]
+    begun = next(report for report in said if isinstance(report, reports.PhaseReport))
     assert begun.virtual_ns == pytest.approx(0, abs=1e9)
     assert begun.realtime_ns - orders.date_ns(START) == pytest.approx(0, abs=1e9)
 

@@ -119,6 +119,10 @@ class Conductor:
         self.wait_for(lambda: bool(self.find(kind, **wanted)))
         return self.find(kind, **wanted)[0]
 
+    def wait_for_nth(self, kind: type[Kind], number: int) -> Kind:
+        self.wait_for(lambda: len(self.find(kind)) >= number)
+        return self.find(kind)[number - 1]
+
     def finish(self) -> list[reports.Report]:
         """Wait for its end and return all that it said."""
         limit = time.monotonic() + LIMIT_SECONDS

@@ -16,14 +16,14 @@ HERE = Path(__file__).resolve().parent
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOWEST = (0, 0, 1, 1, 0)
 HIGHEST = (59, 23, 31, 12, 7)
-NAMES = (
+NAMES: tuple[dict[str, int], ...] = (
     {},
     {},
     {},
     {name: i + 1 for i, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split()
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
     )},
-    {name: i for i, name in enumerate("sun mon tue wed thu fri sat".split())},
+    {name: i for i, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])},
 )  # fmt: skip
 
 

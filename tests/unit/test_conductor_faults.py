@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from conductor_lab import (
@@ -186,7 +186,7 @@ def test_a_job_is_killed_and_started_again(lab: Lab) -> None:
         ({"job": "nobody"}, "there is no such job"),
     ],
 )
-def test_nobody_to_kill_is_told(lab: Lab, more: dict[str, str], message: str) -> None:
+def test_nobody_to_kill_is_told(lab: Lab, more: dict[str, Any], message: str) -> None:
     conductor = lab.run(
         scenario(
             phase(duration=seconds(0.5)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -113,7 +114,7 @@ def test_a_run_that_is_due_while_the_last_goes_on_is_skipped(lab: Lab) -> None:
     started = [run for run, state, _ in told if state == "started"]
     assert ended == started  # the last one is stopped by the end
     assert skipped >= 5 * (len(started) - 1)
-    assert all(later - earlier > 5 for earlier, later in zip(started, started[1:], strict=False))
+    assert all(later - earlier > 5 for earlier, later in pairwise(started))
 
 
 def test_a_run_that_never_ends_has_its_skips_told_now_and_then(lab: Lab) -> None:

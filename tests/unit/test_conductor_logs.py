@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-import pytest
 from conductor_lab import Conductor, Lab, conductor_program, lab, phase, scenario, seconds
 
 from dynaccel.scenario.conductor import orders
 from dynaccel.scenario.conductor.reports import Done, LogReport, PhaseReport
 from dynaccel.scenario.model import Log, LogKind
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = ["conductor_program", "lab"]
 
@@ -79,7 +82,7 @@ def test_many_rotations_lose_nothing(lab: Lab, tmp_path: Path) -> None:
         append(path, "".join(f"{line}\n" for line in lines))
         wanted += lines
         # A rotation in less than the reader's time is not logrotate's way.
-        conductor.wait_for(lambda: len(conductor.lines("log")) >= len(wanted))
+        wait_for_lines(conductor, *wanted)
         path.rename(tmp_path / "log.1")
     assert conductor.lines("log") == wanted
 

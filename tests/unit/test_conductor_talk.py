@@ -24,6 +24,7 @@ JOB = {"name": "x", "kind": "once", "arg": "true"}
 SAMPLE = {"name": "x", "kind": "system", "every_ns": 10**9}
 FAULT = {"name": "x", "kind": "kill", "after_ns": 0, "process": "x"}
 PHASE = {"name": "x", "ratio": 1, "for_ns": 0}
+TOO_LARGE = "9" * 20
 LOG = {"name": "x", "kind": "kernel"}
 
 
@@ -35,7 +36,11 @@ LOG = {"name": "x", "kind": "kernel"}
         (Order.JOB, {**JOB, "name": "../x"}, "the job ../x has a name that cannot be used"),
         (Order.JOB, {"name": "x", "kind": "once"}, "the job x has no command"),
         (Order.JOB, {**JOB, "after_ns": "-1"}, "the job x has an impossible after_ns: -1"),
-        (Order.JOB, {**JOB, "after_ns": "9" * 20}, f"the job x has an impossible after_ns: {'9' * 20}"),
+        (
+            Order.JOB,
+            {**JOB, "after_ns": TOO_LARGE},
+            f"the job x has an impossible after_ns: {TOO_LARGE}",
+        ),
         (Order.JOB, {**JOB, "stop_signal": 65}, "the job x has an impossible stop_signal"),
         (
             Order.JOB,
@@ -48,12 +53,19 @@ LOG = {"name": "x", "kind": "kernel"}
             "the job x has an impossible minute in cron: 61 * * * *",
         ),
         (Order.SAMPLE, {**SAMPLE, "every_ns": 0}, "the sample x has no every_ns"),
-        (Order.SAMPLE, {**SAMPLE, "kind": "process"}, "the sample x has not one of job and process"),
+        (
+            Order.SAMPLE,
+            {**SAMPLE, "kind": "process"},
+            "the sample x has not one of job and process",
+        ),
         (Order.SAMPLE, {**SAMPLE, "kind": "disk"}, "the sample x has no path"),
         (Order.SAMPLE, {**SAMPLE, "kind": "command"}, "the sample x has no command"),
         (Order.LOG, {**LOG, "kind": "file"}, "the log x has no whole path"),
-        (Order.LOG, {**LOG, "match": "("}, "the log x has an impossible match (: "
-         "Unmatched ( or \\("),
+        (
+            Order.LOG,
+            {**LOG, "match": "("},
+            "the log x has an impossible match (: Unmatched ( or \\(",
+        ),
         (Order.FAULT, {**FAULT, "at_ns": 5}, "the fault x has not one of after_ns and at_ns"),
         (Order.FAULT, {**FAULT, "signal": 0}, "the fault x has an impossible signal"),
         (Order.FAULT, {**FAULT, "kind": "date-step"}, "the fault x has no step_ns"),
@@ -124,13 +136,12 @@ def test_between_hold_and_go_nothing_is_said(lab: Lab) -> None:
     conductor.wait_for(lambda: len(conductor.find(reports.SampleReport)) > 2)
     for count, silence in ((1, 2.0), (2, 0.2), (3, 0.2)):
         conductor.tell(orders.hold())
-        conductor.wait_for(lambda count=count: len(conductor.find(reports.Held)) == count)
-        held = conductor.said[-1]
-        assert isinstance(held, reports.Held)
+        held = conductor.wait_for_nth(reports.Held, count)
+        assert conductor.said[-1] is held
         assert not conductor.listen(silence)
         released = time.time_ns()
         conductor.tell(orders.go())
-        conductor.wait_for(lambda held=held: conductor.said[-1] is not held)
+        conductor.listen(60)
         follower = conductor.said[held.seq]
         assert follower.seq == held.seq + 1
         # What happened meanwhile has the time at which it did.
