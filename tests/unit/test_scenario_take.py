@@ -172,6 +172,7 @@ def test_what_waited_while_nobody_read_does_not_change_the_ratio(guest: Guest, h
     host.ns += NS  # one that comes late, long after
     guest.alive()
     last = guest.taker.last
+    assert last is not None
     assert last.virtual_ns / last.real_ns == pytest.approx(90)
 
 
