@@ -40,8 +40,10 @@ async def save(guest: Guest, tag: str) -> float:
     """
     began = time.monotonic()
     guest.stands_still = True
-    await _run_job(guest, "snapshot-save", {"tag": tag, "vmstate": DISK_NODE})
-    guest.stands_still = False
+    try:
+        await _run_job(guest, "snapshot-save", {"tag": tag, "vmstate": DISK_NODE})
+    finally:
+        guest.stands_still = False
     return time.monotonic() - began
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dynaccel.scenario.conduct.take import Taker
     from dynaccel.scenario.model import Scenario
     from dynaccel.vm import remote
-    from dynaccel.vm.guest import Limits
+    from dynaccel.vm.guest import Guest, Limits
 
 _TURN_SECONDS = 0.5
 """How often what came is written for good, and whoever watches hears of it."""
@@ -269,17 +269,26 @@ class Conduct:
                 f"no checkpoint was made: the guest did not fall silent within {_HOLD_SECONDS:g} s"
             )
         else:
-            self._number += 1
-            tag = f"dynaccel-{self._number}"
-            seconds = await checkpoint.save(guest, tag)
-            self._taker.leave_out()
-            keep = max(1, self._scenario.checkpoints.keep)
-            self._taker.mark(tag, seconds, keep)
-            self._tags.append(tag)
-            while len(self._tags) > keep:
-                await checkpoint.delete(guest, self._tags.pop(0))
+            await self._save_held(guest)
         await self._send(orders.go())
         self._schedule()
+
+    async def _save_held(self, guest: Guest) -> None:
+        keep = max(1, self._scenario.checkpoints.keep)
+        self._number += 1
+        tag = f"dynaccel-{self._number}"
+        try:
+            seconds = await checkpoint.save(guest, tag)
+        except InfrastructureError as error:
+            # Most often the disk is full. The run can do without this one.
+            self._taker.leave_out()
+            self._taker.note("error", tag, f"no checkpoint was made: {error.message}")
+            return
+        self._taker.leave_out()
+        self._taker.mark(tag, seconds, keep)
+        self._tags.append(tag)
+        while len(self._tags) > keep:
+            await checkpoint.delete(guest, self._tags.pop(0))
 
     async def _stand_still(self, name: str) -> None:
         assert self._program is not None  # noqa: S101
