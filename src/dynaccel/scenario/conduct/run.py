@@ -25,8 +25,10 @@ from dynaccel.scenario.conduct.progress import Progress
 from dynaccel.scenario.conduct.take import Taker
 from dynaccel.scenario.conductor.orders import PROGRAM
 from dynaccel.scenario.files import read_scenario
+from dynaccel.scenario.model import CheckKind
 from dynaccel.scenario.outline import Outline
 from dynaccel.scenario.verdict import watches
+from dynaccel.scenario.verdict.trend import need_trends
 from dynaccel.vm import boot, checkpoint, guest, machine, program
 from dynaccel.vm.accelerator import AcceleratorChoice
 from dynaccel.vm.result import DEFAULT_INIT
@@ -80,6 +82,8 @@ def begin(
         InfrastructureError: Something cannot be written.
     """
     scenario = read_scenario(source)
+    if any(check.kind is CheckKind.GROWTH for check in scenario.checks):
+        need_trends()  # not only after days
     kernel = kernels.resolve(scenario.machine.kernel, arch=None)
     means = boot.find_means(
         kernel, AcceleratorChoice(scenario.machine.accelerator), reporter=reporter
