@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dynaccel.core.units import epoch_ns
 from dynaccel.scenario.conductor import orders, reports
 from dynaccel.scenario.conductor.decode import ReportDecoder
 from dynaccel.scenario.model import (
@@ -173,7 +174,7 @@ def test_the_run_comes_to_its_end_without_an_error(said: list[reports.Report]) -
 def test_the_date_is_set_as_the_first_phase_begins(said: list[reports.Report]) -> None:
     begun = next(report for report in said if isinstance(report, reports.PhaseReport))
     assert begun.virtual_ns == pytest.approx(0, abs=1e9)
-    assert begun.realtime_ns - orders.date_ns(START) == pytest.approx(0, abs=1e9)
+    assert begun.realtime_ns - epoch_ns(START) == pytest.approx(0, abs=1e9)
 
 
 def test_ratios_are_those_of_the_phases(said: list[reports.Report]) -> None:
@@ -189,7 +190,7 @@ def test_ratios_are_those_of_the_phases(said: list[reports.Report]) -> None:
     assert [report.ratio for report in phases if report.state == "ended"] == [1, RATIO, RATIO]
     ramp = [report for report in said if isinstance(report, reports.RatioReport)]
     assert {report.why for report in ramp} == {"ramp", "finish"}
-    assert phases[-1].realtime_ns >= orders.date_ns(START + hours(7))
+    assert phases[-1].realtime_ns >= epoch_ns(START + hours(7))
 
 
 def test_no_clock_goes_back_but_by_our_own_steps(said: list[reports.Report]) -> None:

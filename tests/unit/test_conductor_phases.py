@@ -23,6 +23,7 @@ from conductor_lab import (
     shell,
 )
 
+from dynaccel.core.units import epoch_ns
 from dynaccel.scenario.conductor import orders
 from dynaccel.scenario.conductor.reports import (
     Alive,
@@ -90,7 +91,7 @@ def test_a_phase_ends_at_a_date(lab: Lab) -> None:
     conductor = lab.run(scenario(phase("until", until=until), phase("past", until=until)))
     assert ends(conductor) == [("until", "date"), ("past", "date")]
     ended = conductor.find(PhaseReport, state="ended")[0]
-    assert ended.realtime_ns >= orders.date_ns(until)
+    assert ended.realtime_ns >= epoch_ns(until)
 
 
 @pytest.mark.parametrize("below", ["", "a", "a/b"])

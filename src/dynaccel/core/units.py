@@ -14,6 +14,7 @@ RATIO_MAX = 1000
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
 
 
@@ -104,9 +105,14 @@ def parse_start(text: str) -> datetime | None:
     except ValueError:
         when = datetime.min  # noqa: DTZ901
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-    if when < datetime(1970, 1, 1, tzinfo=UTC):
+    if when < _EPOCH:
         raise UserError(
             f"{text!r} is not a date that a Linux clock can start at",
             hint="write ISO 8601 from 1970 on, such as 2038-01-19T03:00:00Z, or: now",
         )
     return when
+
+
+def epoch_ns(when: datetime) -> int:
+    """Return what a Linux clock shows at ``when``: ns since 1970, leap seconds left out."""
+    return (when - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynaccel.core.errors import GuestBootError, GuestError, GuestLostError
+from dynaccel.core.units import epoch_ns
 from dynaccel.vm import guest, machine, ports, registry, remote
 from dynaccel.vm.boot import check_accelerates
 from dynaccel.vm.channel import FrameType
@@ -25,7 +26,7 @@ from dynaccel.vm.root import job_root
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
     from typing import BinaryIO
 
@@ -56,6 +57,7 @@ class ProgramRequest:
         memory_bytes: Size of its memory.
         net: Whether it has a user-mode network.
         uptime: How long it has been up already as it boots.
+        start: The date that it boots at; None for the present one.
         checkpoint: Tag of the checkpoint that it goes on from; None: it boots.
         vmcore: Where its memory goes when it panics; None: nowhere.
         append: More for its kernel's command line.
@@ -71,6 +73,7 @@ class ProgramRequest:
     memory_bytes: int = 1 << 30
     net: bool = False
     uptime: timedelta | None = None
+    start: datetime | None = None
     checkpoint: str | None = None
     vmcore: Path | None = None
     append: str = ""
@@ -227,7 +230,7 @@ def _job(request: ProgramRequest, spec: machine.MachineSpec, limits: Limits) -> 
         umask=0o022,
         hostname=spec.name,
         ratio=1,
-        realtime_ns=time.time_ns(),
+        realtime_ns=time.time_ns() if request.start is None else epoch_ns(request.start),
         net=request.net,
         init=request.init,
         init_limit_ns=round(limits.system * 1e9) if request.init else None,

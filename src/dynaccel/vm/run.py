@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from contextlib import AsyncExitStack, ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from dynaccel.core.errors import (
     MissingError,
     UserError,
 )
-from dynaccel.core.units import parse_ratio
+from dynaccel.core.units import epoch_ns, parse_ratio
 from dynaccel.host import kernels
 from dynaccel.vm import boot, guest, interrupts, job, machine, registry, remote, root
 from dynaccel.vm.console import Console
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 _MEMORY_MIN_BYTES = 128 << 20
 _UPTIME_MAX = timedelta(days=30 * 365)
 """Linux keeps REALTIME ahead of the uptime: TIME_UPTIME_SEC_MAX in its time64.h."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUSED = {126: "not_executable", 127: "not_found"}
 
 
@@ -231,7 +230,7 @@ class _Run:
         request = self._request
         assert spec.root is not None  # noqa: S101
         limit = _seconds(request.virtual_limit)
-        start_ns = time.time_ns() if request.start is None else _nanoseconds(request.start)
+        start_ns = time.time_ns() if request.start is None else epoch_ns(request.start)
         return job.Job(
             arguments=tuple(os.fsencode(word) for word in request.command),
             root=root.job_root(spec.root),
@@ -382,10 +381,6 @@ def _write(path: Path | None, result: RunResult) -> None:
 
 def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
-
-
-def _nanoseconds(when: datetime) -> int:
-    return (when - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _ratio(verdict: Verdict) -> float | None:

@@ -248,6 +248,7 @@ class _Attempt:
             memory_bytes=wanted.memory_bytes,
             net=wanted.network,
             uptime=wanted.uptime,
+            start=self._scenario.start,
             checkpoint=goes_on_from.tag if goes_on_from else None,
             vmcore=self._directory.vmcore if wanted.vmcore else None,
             label=("scenario", self._scenario.name),

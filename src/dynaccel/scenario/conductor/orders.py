@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from dynaccel.core.units import epoch_ns
 from dynaccel.vm.channel import Value, encode
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "conductor"
 """Its name in the guest's image."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Record = tuple[str, Value]
 
@@ -59,7 +58,7 @@ def plan(scenario: Scenario) -> Iterator[bytes]:
 
 def begin(start: datetime | None = None) -> bytes:
     """Return the frame that begins the run; ``start`` is the date of the first phase."""
-    return encode(Order.BEGIN, [] if start is None else [("realtime_ns", date_ns(start))])
+    return encode(Order.BEGIN, [] if start is None else [("realtime_ns", epoch_ns(start))])
 
 
 def set_ratio(ratio: int) -> bytes:
@@ -90,11 +89,6 @@ def end() -> bytes:
 def duration_ns(duration: timedelta) -> int:
     """Return a duration in ns."""
     return duration // timedelta(microseconds=1) * 1000
-
-
-def date_ns(when: datetime) -> int:
-    """Return a date in ns since 1970."""
-    return duration_ns(when - _EPOCH)
 
 
 def _given(records: Iterable[tuple[str, Value | None]]) -> list[Record]:
@@ -143,7 +137,7 @@ def _log(log: Log) -> Iterator[tuple[str, Value | None]]:
 def _fault(fault: Fault) -> Iterator[tuple[str, Value | None]]:
     yield from (("name", fault.name), ("kind", fault.kind.value))
     yield "after_ns", _ns(fault.after)
-    yield "at_ns", None if fault.at is None else date_ns(fault.at)
+    yield "at_ns", None if fault.at is None else epoch_ns(fault.at)
     yield "every_ns", _ns(fault.every)
     yield "step_ns", duration_ns(fault.step)
     yield "duration_ns", duration_ns(fault.duration)
@@ -157,7 +151,7 @@ def _fault(fault: Fault) -> Iterator[tuple[str, Value | None]]:
 def _phase(phase: Phase) -> Iterator[tuple[str, Value | None]]:
     yield from (("name", phase.name), ("ratio", phase.ratio))
     yield from (("ramp_ns", _ns(phase.ramp)), ("for_ns", _ns(phase.duration)))
-    yield "until_ns", None if phase.until is None else date_ns(phase.until)
+    yield "until_ns", None if phase.until is None else epoch_ns(phase.until)
     yield "until_file", _text(phase.until_file)
     yield "until_job", phase.until_job
     yield "limit_ns", _ns(phase.limit)

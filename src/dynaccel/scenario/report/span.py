@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dynaccel.core.units import format_duration
+from dynaccel.core import units
 from dynaccel.recording.records import DAY_NS, NS, Stamp
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def span(
     if first is not None:
         epoch_ns = first.realtime_ns - first.virtual_ns
     elif scenario.start is not None:
-        epoch_ns = (scenario.start - _EPOCH) // timedelta(microseconds=1) * 1000
+        epoch_ns = units.epoch_ns(scenario.start)
     return Span(
         virtual_ns=max([NS, *(stamp.virtual_ns for stamp in stamps)]),
         real_ns=max([NS, *(stamp.real_ns for stamp in stamps)]),
@@ -120,4 +120,4 @@ def date(realtime_ns: int) -> datetime:
 
 def duration(ns: float) -> str:
     """Return nanoseconds as a duration in words; whole seconds without a fraction."""
-    return format_duration(ns / NS).replace(".00 s", " s")
+    return units.format_duration(ns / NS).replace(".00 s", " s")
