@@ -348,9 +348,11 @@ class ScenarioTable(Table):
         "What it is for; the first line is shown in lists.", "", example='description = "..."'
     )
     start: values.Start = _key(
-        'The guest\'s date as the first phase begins; `"now"`: this machine\'s.', "now",
+        "The guest's date as it boots, and again as the first phase begins;"
+        ' `"now"`: this machine\'s.',
+        "now",
         example="start = 2026-01-01",
-    )  # fmt: skip
+    )
     budget_real: values.Duration | None = _key(
         "Real time after which the run is ended, and has failed. Without it: none.",
         example='budget-real = "6h"',
