@@ -132,6 +132,7 @@ static void tell_started(uint64_t start_ns)
 	frame_add_number(frame, "pid", command);
 	frame_add_number(frame, "virtual_ns", start_ns);
 	frame_add_number(frame, "ratio", clock_ratio());
+	frame_add_number(frame, "realtime_ns", clock_realtime_ns());
 	if (system_report) {
 		frame_add(frame, "system", system_report->state);
 		for (int i = 0; system_report->failed[i]; i++)

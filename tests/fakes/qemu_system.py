@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 MODE = os.environ.get("FAKE_QEMU", "")
 HELLO, START, STARTED, EXITED, FAILED, SIGNAL, STDIN_END = range(1, 8)
 SET_RATIO, RATIO, HEARTBEAT, GET_RATIO, POWEROFF = range(8, 13)
-SYSTEM = (
-    {"system": "degraded", "failed": "cron.service"}
-    if MODE == "degraded"
-    else {"system": "running"}
-)
+SYSTEMS: dict[str, dict[str, str | int]] = {
+    "degraded": {"system": "degraded", "failed": "cron.service"},
+    "moves-date": {"system": "running", "realtime_ns": 1_777_310_000 * 10**9},
+}
+SYSTEM = SYSTEMS.get(MODE, {"system": "running"})
 SHUTDOWNS = {"reboots": "guest-reset", "powers-off": "guest-shutdown"}
 
 

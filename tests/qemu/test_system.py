@@ -106,18 +106,22 @@ def test_a_debian_runs_its_services_in_accelerated_time(kernel: Kernel, tmp_path
     assert value["virtual_seconds"] > DELAY
 
 
-def test_a_degraded_system_is_told_and_the_command_runs(kernel: Kernel, tmp_path: Path) -> None:
+def test_a_degraded_system_and_a_date_that_it_moves_are_told_and_the_command_runs(
+    kernel: Kernel, tmp_path: Path
+) -> None:
     file, share = tmp_path / "result.json", tmp_path / "share"
     share.mkdir()
     done = run(
         kernel, debian_system_image(), "--system", "--result", str(file), "--share", str(share),
-        "--for", "1h", "--append", "systemd.run=/bin/false systemd.run_failure_action=none",
+        "--for", "1h", "--start", "2001-01-01",
+        "--append", "systemd.run=/bin/false systemd.run_failure_action=none",
         "--", "sh", "-c", f"echo written > {share}/file; sleep 1000000",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     warnings = [line for line in done.stderr.splitlines() if "degraded" in line]
     assert len(warnings) == 1
     assert "kernel-command-line.service" in warnings[0]
+    assert done.stderr.count("was to boot on 2001-01-01, and has set its date to 20") == 1
     value = result(file)
     assert (value["system"], value["failed_units"]) == (
         "degraded", ["kernel-command-line.service"],

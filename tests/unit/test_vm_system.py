@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from vm_fakes import Fakes, fakes
 
+from dynaccel.core import units
 from dynaccel.core.errors import GuestPanicError, UserError
 from dynaccel.core.events import NullReporter
 from dynaccel.vm import run as run_module
@@ -63,6 +64,22 @@ def test_a_degraded_system_is_one_warning(fakes: Fakes, monkeypatch: pytest.Monk
     assert [line for line in reporter.said if "cron.service" in line] == [
         "the guest's system is degraded: failed: cron.service"
     ]
+
+
+@pytest.mark.parametrize(("asked", "said"), [("2026-01-01", True), ("2027-01-01", False)])
+def test_a_system_that_moves_its_date_is_told(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, asked: str, *, said: bool
+) -> None:
+    monkeypatch.setenv("FAKE_QEMU", "moves-date")
+    reporter = Warnings()
+    run_module.run(
+        fakes.request("true", init=INIT, start=units.parse_start(asked)),
+        streams=Streams(stdin=None),
+        reporter=reporter,
+    )
+    moved = [line for line in reporter.said if "date" in line]
+    assert bool(moved) == said
+    assert not said or "boot on 2026-01-01, and has set its date to 2026-04-27" in moved[0]
 
 
 @pytest.mark.parametrize(("mode", "how"), [("reboots", "rebooted"), ("powers-off", "powered off")])

@@ -70,6 +70,7 @@ class Machine:
         network: Whether it has QEMU's user network.
         vmcore: Whether its memory is kept when its kernel panics.
         uptime: How long it has been up as it boots, for counter wraps.
+        append: More for its kernel's command line.
         files: What is copied into it.
     """
 
@@ -82,6 +83,7 @@ class Machine:
     network: bool = False
     vmcore: bool = False
     uptime: timedelta | None = None
+    append: str = ""
     files: tuple[CopiedFile, ...] = ()
 
 

@@ -23,6 +23,7 @@ from dynaccel.vm.channel import FrameType
 from dynaccel.vm.console import Console
 from dynaccel.vm.job import Credentials, Job
 from dynaccel.vm.root import job_root
+from dynaccel.vm.system import BootedSystem, booted_system
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,16 +86,13 @@ class Program:
 
     Attributes:
         guest: The guest.
-        system: How the root's own system was as the program started; None when none was booted, or
-            when the guest goes on from a checkpoint.
-        failed_units: The units that had failed then.
+        system: How the root's own system was as the program started.
         release: ``uname -r``; None when the guest goes on from a checkpoint.
     """
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
-        self.system: str | None = None
-        self.failed_units: tuple[str, ...] = ()
+        self.system = BootedSystem()
         self.release: str | None = None
 
     async def read(self) -> bytes:
@@ -149,8 +147,7 @@ class Program:
                 f"the guest could not be set up: {frame.text('message')}",
                 detail=self.guest.console.tail(),
             )
-        self.system = frame.text("system")
-        self.failed_units = frame.texts("failed")
+        self.system = booted_system(job, frame)
 
 
 @asynccontextmanager

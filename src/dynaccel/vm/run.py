@@ -217,10 +217,9 @@ class _Run:
         return self._judge(verdict)
 
     def _tell_system(self, session: Session) -> None:
-        if session.system == "degraded":
-            units = ", ".join(session.failed_units) or "unknown units"
-            self._reporter.warning(f"the guest's system is degraded: failed: {units}")
-        elif session.system == "unknown":
+        for complaint in session.system.complaints():
+            self._reporter.warning(complaint)
+        if session.system.state == "unknown":
             self._reporter.info(
                 "process 1 of the guest is not systemd and cannot tell when the system is up:"
                 " the command starts now"
@@ -339,8 +338,8 @@ class _Run:
             kernel=self._release,
             accelerator=self._accelerator.value if self._accelerator else None,
             cpus=self._request.cpus,
-            system=self._session.system if self._session else None,
-            failed_units=self._session.failed_units if self._session else (),
+            system=self._session.system.state if self._session else None,
+            failed_units=self._session.system.failed if self._session else (),
             error=error,
             message=message,
             console_tail=tail,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dynaccel.core.errors import GuestLostError, InfrastructureError
 from dynaccel.vm.channel import FrameType, encode
 from dynaccel.vm.streams import Output, Relay, chunks
+from dynaccel.vm.system import BootedSystem, booted_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -54,8 +55,7 @@ class Session:
     Attributes:
         started_at: The host's monotonic clock as the command started; None before.
         pid: The command's process id in the guest; None before it started.
-        system: How the root's own system was then, in systemd's word; None when none was booted.
-        failed_units: The units of it that had failed.
+        system: How the root's own system was then.
     """
 
     def __init__(
@@ -69,8 +69,7 @@ class Session:
     ) -> None:
         self.started_at: float | None = None
         self.pid: int | None = None
-        self.system: str | None = None
-        self.failed_units: tuple[str, ...] = ()
+        self.system = BootedSystem()
         self._guest = guest
         self._job = job
         self._streams = streams
@@ -131,8 +130,7 @@ class Session:
             return Verdict(status=frame.need("status"), refused=frame.text("message") or "unknown")
         self.started_at = self._guest.arrived[FrameType.STARTED]
         self.pid = frame.number("pid")
-        self.system = frame.text("system")
-        self.failed_units = frame.texts("failed")
+        self.system = booted_system(self._job, frame)
         self._started_virtual_ns = frame.need("virtual_ns")
         self._on_started()
         end: Frame | None

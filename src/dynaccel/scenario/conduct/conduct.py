@@ -13,6 +13,7 @@ import enum
 import functools
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,6 @@ from dynaccel.vm import checkpoint, interrupts, program
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import timedelta
     from typing import BinaryIO
 
     from dynaccel.core.events import Reporter
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dynaccel.scenario.model import Scenario
     from dynaccel.vm import remote
     from dynaccel.vm.guest import Guest, Limits
+    from dynaccel.vm.system import BootedSystem
 
 _TURN_SECONDS = 0.5
 """How often what came is written for good, and whoever watches hears of it."""
@@ -185,9 +186,18 @@ class Conduct:
             await self._save()
         self._finish(Attempted(ending=Ending.LEFT, message="the run was left by the user"))
 
+    def _look_at(self, system: BootedSystem) -> None:
+        for complaint in system.complaints():
+            if system.moved_to is not None:
+                raise UserError(
+                    complaint, hint=f"start = {system.moved_to + timedelta(days=1):%Y-%m-%d}"
+                )
+            self._taker.note("system", self._scenario.name, complaint)
+
     async def _follow(self, running: program.Program, signals: interrupts.Interrupts) -> Attempted:
         assert self._over is not None  # noqa: S101
         if self._from is None:
+            self._look_at(running.system)
             for frame in chain(files(self._scenario.machine.files), orders.plan(self._scenario)):
                 await running.write(frame)
             await running.write(orders.begin(self._scenario.start))

@@ -250,6 +250,7 @@ class _Attempt:
             uptime=wanted.uptime,
             start=self._scenario.start,
             checkpoint=goes_on_from.tag if goes_on_from else None,
+            append=wanted.append,
             vmcore=self._directory.vmcore if wanted.vmcore else None,
             label=("scenario", self._scenario.name),
         )

@@ -58,6 +58,7 @@ def make_machine(table: MachineTable, directory: Path) -> Machine:
         network=table.network,
         vmcore=table.vmcore,
         uptime=table.uptime,
+        append=table.append,
         files=tuple(
             CopiedFile(source=(directory / source).resolve(), target=target)
             for target, source in table.files

@@ -115,6 +115,9 @@ class MachineTable(Table):
     uptime: values.Duration | None = _key(
         "How long it has been up as it boots, for counters that wrap.", example='uptime = "497d"'
     )
+    append: values.Text = _key(
+        "More for its kernel's command line.", "", example='append = "systemd.service_watchdogs=no"'
+    )
     files: values.Files = _key(
         "Files and directories of this machine that it finds at places of its own, owned by root:"
         " its path on the left; on the right this machine's, from where the scenario file is.",
