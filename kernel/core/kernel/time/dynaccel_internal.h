@@ -9,9 +9,14 @@
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/sched/clock.h>
+#include <linux/timer.h>
 
 struct clocksource;
-struct timer_list;
+
+/* The name until 6.16. */
+#ifndef TIMER_NEXT_MAX_DELTA
+#define TIMER_NEXT_MAX_DELTA	NEXT_TIMER_MAX_DELTA
+#endif
 
 /* Jiffies are reckoned with so many bits behind the point. */
 #define DYNACCEL_HW_SHIFT	20
