@@ -182,6 +182,21 @@ static void dynaccel_rearm_cpu(void *unused)
 	clockevents_program_event(dev, min(dev->next_event, now), true);
 }
 
+static DEFINE_PER_CPU(call_single_data_t, dynaccel_rearm) = { .func = dynaccel_rearm_cpu };
+
+/*
+ * In stop_machine(): each CPU does it as soon as it has interrupts again. Whoever
+ * changes the ratio may have to wait for a CPU first, and a busy one without its
+ * tick, which may be N times too far away, does not change over.
+ */
+void dynaccel_rearm_cpus(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		smp_call_function_single_async(cpu, per_cpu_ptr(&dynaccel_rearm, cpu));
+}
+
 /* What waits for its next check may have been sent to wait at a larger ratio. */
 static void dynaccel_rescale_watchdogs(void)
 {
@@ -230,7 +245,7 @@ static int dynaccel_set_ratio(u32 ratio)
 		cpus_read_lock();
 		timekeeping_rescale(ratio);
 		dynaccel_rescale_watchdogs();
-		on_each_cpu(dynaccel_rearm_cpu, NULL, 1);
+		kick_all_cpus_sync();
 		tick_broadcast_rescale();
 		cpus_read_unlock();
 		ret = dynaccel_speedup_ratio == ratio ? 0 : -EINVAL;

@@ -201,7 +201,7 @@ static void dynaccel_rescale_base(struct hrtimer_clock_base *base, ktime_t bend,
  * Called in stop_machine() once the clocks run at the new ratio, so that no timer
  * expires in between. Nobody holds the queues' locks then, for who does has
  * interrupts disabled. Each CPU looks at its queues again as it arms its clock
- * event device for the new ratio.
+ * event device for the new ratio, which is the first that it does afterwards.
  */
 void dynaccel_rescale_timers(u32 from, u32 to)
 {
@@ -226,6 +226,7 @@ void dynaccel_rescale_timers(u32 from, u32 to)
 			dynaccel_rescale_base(base, ktime_add(bend, base->offset), from, to);
 		}
 	}
+	dynaccel_rearm_cpus();
 }
 
 /**

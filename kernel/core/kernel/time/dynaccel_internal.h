@@ -120,6 +120,9 @@ static inline u64 dynaccel_boot_clock(void)
 	return local_clock() ?: sched_clock();
 }
 
+/* dynaccel.c, for dynaccel_hwtime.c */
+void dynaccel_rearm_cpus(void);
+
 /* dynaccel_sched.c, for dynaccel.c */
 void dynaccel_rescale_sched_clock(u32 ratio);
 
