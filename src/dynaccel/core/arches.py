@@ -54,7 +54,7 @@ class Arch:
             it always can.
         packed_target: What make makes for the image that QEMU can always enter.
         packed_image: That file, relative to the objects.
-        narrow_flag: What tells its compiler to make programs of 32 bits; None: it makes none.
+        narrow_flags: What tells its compiler to make programs of 32 bits; empty: it makes none.
         narrow_packages: The Debian packages with the libraries for such programs; ``{}`` stands for
             the compiler's major version.
         board: The machine that its guests see.
@@ -72,7 +72,7 @@ class Arch:
     direct_symbol: str | None = None
     packed_target: str
     packed_image: str
-    narrow_flag: str | None = None
+    narrow_flags: tuple[str, ...] = ()
     narrow_packages: tuple[str, ...] = ()
     board: Board
 
@@ -108,8 +108,9 @@ X86_64 = Arch(
     direct_symbol="PVH",
     packed_target="bzImage",
     packed_image="arch/x86/boot/bzImage",
-    narrow_flag="-m32",
-    # Not gcc-multilib, beside which Debian has no compilers for other architectures.
+    # Not gcc-multilib, beside which Debian has no compilers for other architectures: it would bring
+    # <asm/...> for programs of 32 bits, whose headers are those of 64.
+    narrow_flags=("-m32", "-idirafter", "/usr/include/x86_64-linux-gnu"),
     narrow_packages=("libc6-dev-i386", "lib32gcc-{}-dev"),
     board=Board(
         qemu="qemu-system-x86_64",

@@ -44,7 +44,7 @@ def probe(name: str, *, arch: Arch | None = None, narrow: bool = False) -> Path:
     sources = [texts / f"{name}.c", *sorted(texts.glob(f"{name}-*.c"))]
     headers = sorted(texts.glob("*.h"))
     parts = [(file.name, file.read_bytes()) for file in [*sources, *headers]]
-    flags = (*FLAGS, _narrow_flag(arch)) if narrow else FLAGS
+    flags = (*FLAGS, *_narrow_flags(arch)) if narrow else FLAGS
     parts += [("flags", " ".join(flags).encode()), ("arch", arch.name.encode())]
     final = made_directory() / content_hash(parts)[:16]
     if not (final / name).is_file():
@@ -54,18 +54,19 @@ def probe(name: str, *, arch: Arch | None = None, narrow: bool = False) -> Path:
     return final / name
 
 
-def _narrow_flag(arch: Arch) -> str:
+def _narrow_flags(arch: Arch) -> tuple[str, ...]:
     """Return what makes the compiler's programs such of 32 bits.
 
     Raises:
         MissingError: It makes none, or has no C library for them.
     """
-    if arch.narrow_flag is None:
+    if not arch.narrow_flags:
         raise MissingError(f"the compiler for {arch.debian} makes no programs of 32 bits")
-    source = '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n'
+    # The kernel's headers and the C library's, which are of different packages.
+    source = "#include <linux/types.h>\n#include <time.h>\nint main(void) { return time(0) < 0; }\n"
     argv: list[str | Path] = [
         tools.require_compiler(arch),
-        arch.narrow_flag,
+        *arch.narrow_flags,
         "-static",
         "-x",
         "c",
@@ -82,4 +83,4 @@ def _narrow_flag(arch: Arch) -> str:
                 "--no-install-recommends", *(name.format(major) for name in arch.narrow_packages)
             ),
         )
-    return arch.narrow_flag
+    return arch.narrow_flags

@@ -212,13 +212,14 @@ static __always_inline unsigned long dynaccel_timer_expires(unsigned long expire
  *
  * The lag that dynaccel_timer_expires() adds is that of the jiffies which it finds.
  * With a tick in between it lacks what those of before lagged behind, up to N - 1.
+ * At ratio 1 as well: until the first tick after a change from N they lag as before.
  *
  * Return: true when jiffies have gone on and the deadline has to be reckoned anew;
- * false at ratio 1.
+ * false until the ratio first changes.
  */
 static __always_inline bool dynaccel_ticked_since(unsigned long then)
 {
-	return dynaccel_ratio() > 1 && unlikely(time_after(jiffies, then));
+	return dynaccel_sched_clock_mapped() && unlikely(time_after(jiffies, then));
 }
 
 /**
