@@ -2,7 +2,8 @@
 """Compilers as Debian packages them, unpacked into the cache: the machine stays as it is.
 
 A machine's release has a few compilers, other releases have others. A compiler finds its parts
-beside itself wherever it lies; gcc's assembler and linker are the machine's.
+beside itself wherever it lies; gcc's assembler and linker are the machine's, as long as it runs
+with the machine's libraries.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from dynaccel.core.artifacts import staged_directory
 from dynaccel.core.errors import InfrastructureError
 from dynaccel.host import suites, tools
-from dynaccel.kbuild import compilers, debian
+from dynaccel.kbuild import compilers, debian, own_libraries
 from dynaccel.kbuild.compilers import Family
 from dynaccel.kbuild.source import downloads_dir
 
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 SUITES = {
     Family.GCC: {
         9: "bullseye", 10: "bullseye", 11: "bookworm", 12: "bookworm", 13: "trixie", 14: "trixie",
+        15: "sid", 16: "sid",
     },
     Family.CLANG: {
         11: "bullseye", 13: "bullseye", 14: "bookworm", 15: "bookworm", 16: "bullseye",
         17: "trixie", 18: "trixie", 19: "bullseye-security", 22: "bullseye-security",
     },
 }  # fmt: skip
-"""The oldest suite of Debian that has a compiler: what it has runs on newer ones too."""
+"""The oldest suite of Debian that has a compiler: what it has runs on newer ones too. On older ones
+gcc does with libraries of its own."""
 
 _PARTS = {
     Family.GCC: re.compile(r"(gcc|cpp|libgcc)-"),
@@ -109,6 +112,8 @@ def fetch(wanted: Packaged, *, reporter: Reporter) -> Compiler | None:
                 reporter.info(f"fetching {package} {version}")
                 debian.extract(apt, package, version, staging)
             _lend_assembler(wanted.arch, staging)
+            if wanted.family is Family.GCC and not _works(wanted, staging):
+                own_libraries.lend(apt, versions, staging, arch=wanted.arch, reporter=reporter)
             _probe(wanted, staging).try_out()
     return _probe(wanted, wanted.root)
 
@@ -121,6 +126,17 @@ def _lend_assembler(arch: Arch, root: Path) -> None:
     beside.mkdir(parents=True, exist_ok=True)
     for program in ("as", "ld"):
         (beside / program).symlink_to(tools.require(f"{arch.triplet}-{program}"))
+
+
+def _works(wanted: Packaged, root: Path) -> bool:
+    compiler = compilers.probe(wanted.command(root))
+    if compiler is None:
+        return False
+    try:
+        compiler.try_out()
+    except InfrastructureError:
+        return False
+    return True
 
 
 def _probe(wanted: Packaged, root: Path) -> Compiler:

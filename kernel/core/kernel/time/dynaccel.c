@@ -197,6 +197,37 @@ void dynaccel_rearm_cpus(void)
 		smp_call_function_single_async(cpu, per_cpu_ptr(&dynaccel_rearm, cpu));
 }
 
+/* Of the last interrupt on a CPU that did not come to an end with expired timers. */
+static DEFINE_PER_CPU(u32, dynaccel_hang);
+
+/**
+ * dynaccel_hang_ns - note that an interrupt did not come to an end with expired timers
+ * @virtual_ns:	for how long it tried, not negative
+ *
+ * Return: the duration in real nanoseconds.
+ */
+u32 dynaccel_hang_ns(s64 virtual_ns)
+{
+	this_cpu_write(dynaccel_hang, min_t(s64, virtual_ns, U32_MAX));
+	return dynaccel_real_ns(virtual_ns);
+}
+
+/**
+ * dynaccel_hang_pause - for how long timers have to wait then
+ * @longest:	the longest such interrupt on this CPU, in real nanoseconds
+ *
+ * Since 7.1 Linux waits for as long as the longest took. Where timers expire N times
+ * as often that is nothing rare, and one interrupt during which a host took the
+ * CPU away would make all that wait late for good. So it is what this one took, as
+ * it was until then.
+ *
+ * Return: virtual nanoseconds; @longest at ratio 1.
+ */
+u32 dynaccel_hang_pause(u32 longest)
+{
+	return dynaccel_ratio() == 1 ? longest : this_cpu_read(dynaccel_hang);
+}
+
 /* What waits for its next check may have been sent to wait at a larger ratio. */
 static void dynaccel_rescale_watchdogs(void)
 {

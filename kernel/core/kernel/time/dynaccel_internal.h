@@ -123,6 +123,10 @@ static inline u64 dynaccel_boot_clock(void)
 /* dynaccel.c, for dynaccel_hwtime.c */
 void dynaccel_rearm_cpus(void);
 
+/* dynaccel.c, for hrtimer.c */
+u32 dynaccel_hang_ns(s64 virtual_ns);
+u32 dynaccel_hang_pause(u32 longest);
+
 /* dynaccel_sched.c, for dynaccel.c */
 void dynaccel_rescale_sched_clock(u32 ratio);
 
@@ -152,6 +156,16 @@ struct clocksource *dynaccel_rescaled_clocksource(struct clocksource *cs, u32 ra
 static inline u64 dynaccel_boot_clock(void)
 {
 	return local_clock();
+}
+
+static inline u32 dynaccel_hang_ns(s64 virtual_ns)
+{
+	return virtual_ns;
+}
+
+static inline u32 dynaccel_hang_pause(u32 longest)
+{
+	return longest;
 }
 
 static inline bool dynaccel_timer_early(const struct timer_list *timer)
