@@ -117,6 +117,12 @@ def test_a_tick_that_the_host_delayed_excuses_what_it_was_late() -> None:
     assert not judged(record("reassembly", 10, 9.89, ratio=100, stale=0.5), ratio=100)[0].ok
 
 
+def test_at_ratio_1_jiffies_may_be_a_tick_old_or_as_old_as_the_host_makes_them() -> None:
+    for took, stale, ok in ((9.9961, 0, True), (9.9959, 0, False), (9.9959, 0.0042, True)):
+        check, _ = judged(record("reassembly", 10, took, stale=stale), ratio=1)
+        assert check.ok is ok
+
+
 def test_what_only_compares_jiffies_counts_from_the_last_tick() -> None:
     assert judged(record("conntrack", 10, 9.7, ratio=100, stale=0.3), ratio=100)[0].ok
     assert not judged(record("conntrack", 10, 9.6, ratio=100, stale=0.3), ratio=100)[0].ok

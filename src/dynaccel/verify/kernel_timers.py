@@ -199,8 +199,9 @@ def measured(
     late, real = took - asked, real_seconds(record["counts"])
     early += witness.early_seconds
     if ratio == 1:
-        # Linux' own: on a host that delays ticks jiffies may lag when a timer is armed.
-        early = max(early, tick_seconds)
+        # Linux' own: a timer is armed by jiffies that are up to a tick old, or what a host that
+        # delays ticks makes of it.
+        early = max(early, tick_seconds, stale)
     return Measured(
         name=f"{witness.label}, {asked:g} s" if witness.by_distance else witness.label,
         late_seconds=late,
