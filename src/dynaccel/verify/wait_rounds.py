@@ -19,7 +19,7 @@ REAL_MS = 505
 begins at the moment at which another one ends."""
 STAGGER_US = 10_000
 BASE_ROUNDS = 3
-MAX_ROUNDS = 5
+MAX_ROUNDS = 8
 HALF = "half of all on hrtimers"
 """The check of all waits together; no call has such a name."""
 
