@@ -266,6 +266,8 @@ def test_a_plan_goes_through_the_ratios_and_grows(change: tuple[int, ...]) -> No
     assert tuple(segment.ratio for segment in first) == change
     assert first[:-1] == second[:-1]
     assert second[-1].real_ms > first[-1].real_ms
+    # Not without end: a millisecond is a second from 1000 to 1.
+    assert max(plan_of(change, attempt)[-1].real_ms for attempt in range(20)) < 60_000
 
 
 def test_the_base_is_the_median_and_the_noise_is_the_scatter() -> None:

@@ -25,8 +25,8 @@ LATER_MS = 100
 ROOM_MS = 4
 """How late the last change may be, in real time, before the waits are over; twice as much in each
 further round. A change needs all CPUs at once, which on a busy host took up to 70 ms."""
-DOUBLINGS = 4
-"""From then on it stays: 64 ms."""
+DOUBLINGS = 3
+"""From then on it stays as it is, at 32 ms."""
 
 
 def measure(bench: Bench, ratios: Sequence[int]) -> Iterator[Check]:  # noqa: ARG001
@@ -62,4 +62,7 @@ def plan_of(change: Sequence[int], attempt: int) -> list[Segment]:
     fall = max(1, change[-2] // last)
     plan = [Segment(ratio=first, real_ms=FIRST_MS)]
     plan += [Segment(ratio=ratio, real_ms=LATER_MS) for ratio in between]
-    return [*plan, Segment(ratio=last, real_ms=LATER_MS + (fall * ROOM_MS << min(attempt, DOUBLINGS)))]
+    return [
+        *plan,
+        Segment(ratio=last, real_ms=LATER_MS + (fall * ROOM_MS << min(attempt, DOUBLINGS))),
+    ]
