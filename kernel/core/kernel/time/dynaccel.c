@@ -26,6 +26,7 @@
 
 #include "dynaccel_internal.h"
 #include "tick-internal.h"
+#include "timekeeping.h"
 #include "dynaccel_compat_internal.h"
 
 DEFINE_STATIC_KEY_FALSE(dynaccel_active);
@@ -236,22 +237,55 @@ static void dynaccel_rescale_watchdogs(void)
 	clocksource_watchdog_rescale();
 }
 
+/*
+ * How many jiffies are over which the tick has not added to @count yet. When the
+ * periodic tick counts them, the coarse clock stands as they do.
+ */
+static unsigned long dynaccel_uncounted_jiffies(unsigned long *count)
+{
+	struct timespec64 coarse;
+	ktime_t reached;
+	unsigned int seq;
+	s64 since;
+
+	do {
+		seq = read_seqcount_begin(&jiffies_seq);
+		*count = jiffies;
+		reached = tick_jiffies_time();
+	} while (read_seqcount_retry(&jiffies_seq, seq));
+
+	if (!reached) {
+		ktime_get_coarse_ts64(&coarse);
+		reached = timespec64_to_ktime(coarse);
+	}
+	/* Not ktime_get(): timers are armed while timekeeping is suspended too. */
+	since = ktime_get_mono_fast_ns() - ktime_to_ns(reached);
+	return since > 0 ? div_u64(since, TICK_NSEC) : 0;
+}
+
 /**
  * dynaccel_measure_jiffies_lag - compare the count of jiffies with the clocks
  *
- * The coarse clock was set when jiffies were, and stands as they do.
- *
- * Return: the number of jiffies that the count is behind, rounded up.
+ * Return: the number of jiffies that the count is behind, the one that has begun
+ * included.
  */
 unsigned long dynaccel_measure_jiffies_lag(void)
 {
-	struct timespec64 coarse;
-	s64 lag;
+	unsigned long count;
 
-	ktime_get_coarse_ts64(&coarse);
-	/* Not ktime_get(): timers are armed while timekeeping is suspended too. */
-	lag = ktime_get_mono_fast_ns() - timespec64_to_ns(&coarse);
-	return lag > 0 ? div_u64(lag, TICK_NSEC) + 1 : 0;
+	return dynaccel_uncounted_jiffies(&count) + 1;
+}
+
+/**
+ * dynaccel_clock_jiffies - the count of jiffies as the clocks show it
+ *
+ * Return: how many jiffies are over, whether the tick has counted them or not.
+ */
+unsigned long dynaccel_clock_jiffies(void)
+{
+	unsigned long count, uncounted = dynaccel_uncounted_jiffies(&count);
+
+	return count + uncounted;
 }
 
 static bool dynaccel_ratio_valid(u32 ratio)

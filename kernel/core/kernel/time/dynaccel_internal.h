@@ -123,6 +123,9 @@ static inline u64 dynaccel_boot_clock(void)
 /* dynaccel.c, for dynaccel_hwtime.c */
 void dynaccel_rearm_cpus(void);
 
+/* dynaccel.c, for timer.c and sleep_timeout.c */
+unsigned long dynaccel_clock_jiffies(void);
+
 /* dynaccel.c, for hrtimer.c */
 u32 dynaccel_hang_ns(s64 virtual_ns);
 u32 dynaccel_hang_pause(u32 longest);
@@ -166,6 +169,11 @@ static inline u32 dynaccel_hang_ns(s64 virtual_ns)
 static inline u32 dynaccel_hang_pause(u32 longest)
 {
 	return longest;
+}
+
+static inline unsigned long dynaccel_clock_jiffies(void)
+{
+	return jiffies;
 }
 
 static inline bool dynaccel_timer_early(const struct timer_list *timer)
@@ -221,19 +229,51 @@ static __always_inline unsigned long dynaccel_timer_expires(unsigned long expire
 }
 
 /**
- * dynaccel_ticked_since - whether what a timer was told to wait may be too little
- * @then:	jiffies as they were when its deadline was reckoned
+ * dynaccel_timeout_due - when a time-out that begins now is over
+ * @timeout:	for how many jiffies
+ * @expires:	the same by the count of jiffies
  *
- * The lag that dynaccel_timer_expires() adds is that of the jiffies which it finds.
- * With a tick in between it lacks what those of before lagged behind, up to N - 1.
- * At ratio 1 as well: until the first tick after a change from N they lag as before.
- *
- * Return: true when jiffies have gone on and the deadline has to be reckoned anew;
- * false until the ratio first changes.
+ * Return: in jiffies as the clocks show them; @expires at ratio 1.
  */
-static __always_inline bool dynaccel_ticked_since(unsigned long then)
+static __always_inline unsigned long dynaccel_timeout_due(long timeout, unsigned long expires)
 {
-	return dynaccel_sched_clock_mapped() && unlikely(time_after(jiffies, then));
+	/* The one that has begun does not count. */
+	return dynaccel_ratio() == 1 ? expires : dynaccel_clock_jiffies() + 1 + timeout;
+}
+
+/**
+ * dynaccel_timeout_left - what is left of a time-out
+ * @due:	from dynaccel_timeout_due(), maybe at another ratio
+ *
+ * By the count of jiffies, up to a tick of it would be lost to whoever wakes up
+ * and waits for the rest: at ratio N that is N jiffies, and at ratio 1 afterwards
+ * so many ticks.
+ *
+ * Return: a number of jiffies; none or a negative one when it is over.
+ */
+static __always_inline long dynaccel_timeout_left(unsigned long due)
+{
+	return due - (dynaccel_ratio() == 1 ? jiffies : dynaccel_clock_jiffies());
+}
+
+/**
+ * dynaccel_settle_timeout - arm the timer of a time-out for the right jiffy
+ * @timer:	the timer, armed for no earlier than that
+ * @timeout:	for how many jiffies
+ *
+ * The wheel adds what the count of jiffies lags behind. So the timer has to be
+ * armed by that very count, and not by one of before a tick.
+ */
+static inline void dynaccel_settle_timeout(struct timer_list *timer, long timeout)
+{
+	unsigned long now;
+
+	if (dynaccel_ratio() == 1)
+		return;
+	do {
+		now = jiffies;
+		mod_timer(timer, now + timeout);
+	} while (unlikely(jiffies != now));
 }
 
 /**
