@@ -273,7 +273,7 @@ static inline void dynaccel_settle_timeout(struct timer_list *timer, long timeou
 	do {
 		now = jiffies;
 		mod_timer(timer, now + timeout);
-	} while (unlikely(jiffies != now));
+	} while (unlikely(time_after(jiffies, now)));
 }
 
 /**
