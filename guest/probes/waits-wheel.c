@@ -6,11 +6,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "waits.h"
 
@@ -52,6 +55,45 @@ static void wait_receive_stream(struct job *job)
 static void wait_receive_datagram(struct job *job)
 {
 	receive(job, SOCK_DGRAM);
+}
+
+/* A byte each so often wakes who waits for more than will come. */
+#define BYTES 50
+
+static void wait_receive_woken(struct job *job)
+{
+	char bytes[BYTES + 1];
+	int64_t start;
+	int pair[2];
+	pid_t feeder;
+	ssize_t got;
+
+	make_pair(job, SOCK_STREAM, pair);
+	feeder = fork();
+	need(job, feeder >= 0);
+	if (feeder == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The parent, at work on the same job, notes the moments. */
+		if (recv(pair[1], &start, sizeof(start), 0) != sizeof(start))
+			_exit(0);
+		for (int byte = 0; byte < BYTES; byte++) {
+			struct timespec due = timespec_of(start + job->ns * byte / BYTES);
+
+			clock_nanosleep(job->wait->clock, TIMER_ABSTIME, &due, NULL);
+			if (send(pair[1], "", 1, 0) < 0)
+				break;
+		}
+		pause();
+	}
+	start = begin(job);
+	/* What passes from one wait to the next does not count, as in any Linux. */
+	job->steps = BYTES;
+	set_timeout(job, pair[0], SO_RCVTIMEO);
+	need(job, send(pair[0], &start, sizeof(start), 0) == sizeof(start));
+	got = recv(pair[0], bytes, sizeof(bytes), MSG_WAITALL);
+	end(job);
+	kill(feeder, SIGKILL);
+	expect(job, got > 0 && got <= BYTES);
 }
 
 static void wait_accept(struct job *job)
@@ -151,6 +193,7 @@ static void wait_terminal_between(struct job *job)
 const struct wait wheel_waits[] = {
 	FOR("SO_RCVTIMEO stream", NSEC_PER_USEC, wait_receive_stream),
 	FOR("SO_RCVTIMEO datagram", NSEC_PER_USEC, wait_receive_datagram),
+	FOR("SO_RCVTIMEO woken", NSEC_PER_USEC, wait_receive_woken),
 	FOR("SO_RCVTIMEO accept", NSEC_PER_USEC, wait_accept),
 	FOR("SO_SNDTIMEO", NSEC_PER_USEC, wait_send),
 	FOR("tty VTIME", 0, wait_terminal),

@@ -233,12 +233,12 @@ static __always_inline unsigned long dynaccel_timer_expires(unsigned long expire
  * @timeout:	for how many jiffies
  * @expires:	the same by the count of jiffies
  *
- * Return: in jiffies as the clocks show them; @expires at ratio 1.
+ * Return: in jiffies as the clocks show them, but for the part of the present one
+ * that is over: the wheel adds that. @expires at ratio 1.
  */
 static __always_inline unsigned long dynaccel_timeout_due(long timeout, unsigned long expires)
 {
-	/* The one that has begun does not count. */
-	return dynaccel_ratio() == 1 ? expires : dynaccel_clock_jiffies() + 1 + timeout;
+	return dynaccel_ratio() == 1 ? expires : dynaccel_clock_jiffies() + timeout;
 }
 
 /**
