@@ -205,6 +205,21 @@ def test_the_timer_wheel_counts_from_a_tick_that_the_host_delayed() -> None:
     assert not judged(early(299_999_999)).ok
 
 
+@pytest.mark.parametrize(
+    ("mechanism", "ratio", "late_us", "ok"),
+    [
+        ("wheel", 1, -3900, True),
+        ("wheel", 1, -4100, False),
+        ("wheel", 2, -1, False),
+        ("hrtimer", 1, -1, False),
+    ],
+)
+def test_at_ratio_1_the_wheel_may_count_from_a_tick_that_was_late(
+    mechanism: str, ratio: int, late_us: float, *, ok: bool
+) -> None:
+    assert judged(made(record(ratio, late_us, mechanism=mechanism), ratio=ratio)).ok is ok
+
+
 def test_a_program_may_take_twice_as_long_as_at_ratio_1() -> None:
     assert judged(made(record(mechanism="program", late_us=99_000))).ok
     assert not judged(made(record(mechanism="program", late_us=101_000))).ok
