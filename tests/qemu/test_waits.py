@@ -33,7 +33,7 @@ LATE_REAL_SECONDS = 2.5
 WAITS = 80
 OPTIONAL = {"timeout(1)"}
 """Needs a program of the root file system."""
-NOT_WHILE_IT_FALLS = {"timeout(1)", "tty VTIME", "tty VTIME between bytes"}
+NOT_WHILE_IT_FALLS = {"timeout(1)", "tty VTIME", "tty VTIME between bytes", "SO_RCVTIMEO woken"}
 MECHANISMS = ("hrtimer", "wheel", "program")
 
 
