@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from dynaccel.host import process, tools
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from dynaccel.core.events import Reporter
 
 _SECURITY = "-security"
@@ -77,6 +79,31 @@ class Apt:
             env={"LC_ALL": "C"},
             check=False,
         )
+
+
+def closure(
+    apt: Apt, packages: Iterable[str], follow: Callable[[str], bool]
+) -> dict[str, str | None]:
+    """Return packages and all on which they depend, with the versions that apt would install.
+
+    Args:
+        apt: Knows the packages.
+        packages: Their names.
+        follow: Says of a dependency's name whether it counts.
+
+    Returns:
+        None for the version of what apt does not know.
+    """
+    versions: dict[str, str | None] = {}
+    waiting = list(packages)
+    while waiting:
+        package = waiting.pop()
+        if package in versions:
+            continue
+        versions[package] = apt.candidate(package)
+        if versions[package] is not None:
+            waiting += [name for name in apt.dependencies(package) if follow(name)]
+    return versions
 
 
 def machine_apt() -> Apt | None:

@@ -112,9 +112,14 @@ def fetch(wanted: Packaged, *, reporter: Reporter) -> Compiler | None:
                 reporter.info(f"fetching {package} {version}")
                 debian.extract(apt, package, version, staging)
             _lend_assembler(wanted.arch, staging)
-            if wanted.family is Family.GCC and not _works(wanted, staging):
-                own_libraries.lend(apt, versions, staging, arch=wanted.arch, reporter=reporter)
-            _probe(wanted, staging).try_out()
+            try:
+                _probe(wanted, staging).try_out()
+            except InfrastructureError:
+                if wanted.family is not Family.GCC or not own_libraries.lend(
+                    apt, versions, staging, arch=wanted.arch, reporter=reporter
+                ):
+                    raise
+                _probe(wanted, staging).try_out()
     return _probe(wanted, wanted.root)
 
 
@@ -126,17 +131,6 @@ def _lend_assembler(arch: Arch, root: Path) -> None:
     beside.mkdir(parents=True, exist_ok=True)
     for program in ("as", "ld"):
         (beside / program).symlink_to(tools.require(f"{arch.triplet}-{program}"))
-
-
-def _works(wanted: Packaged, root: Path) -> bool:
-    compiler = compilers.probe(wanted.command(root))
-    if compiler is None:
-        return False
-    try:
-        compiler.try_out()
-    except InfrastructureError:
-        return False
-    return True
 
 
 def _probe(wanted: Packaged, root: Path) -> Compiler:
@@ -166,15 +160,6 @@ def _offer(wanted: Packaged, reporter: Reporter) -> tuple[Apt | None, dict[str, 
 
 def _closure(apt: Apt, wanted: Packaged) -> dict[str, str]:
     """Return the versions of the packages and of all their parts; none when one is not offered."""
-    versions: dict[str, str] = {}
-    waiting = list(wanted.packages)
-    while waiting:
-        package = waiting.pop()
-        if package in versions:
-            continue
-        version = apt.candidate(package)
-        if version is None:
-            return {}
-        versions[package] = version
-        waiting += [name for name in apt.dependencies(package) if wanted.is_part(name)]
-    return versions
+    found = suites.closure(apt, wanted.packages, wanted.is_part)
+    versions = {name: version for name, version in found.items() if version is not None}
+    return versions if len(versions) == len(found) else {}

@@ -15,10 +15,11 @@ import struct
 from typing import TYPE_CHECKING
 
 from dynaccel.core import arches
+from dynaccel.host import suites
 from dynaccel.kbuild import debian
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dynaccel.core.arches import Arch
@@ -54,7 +55,9 @@ def lend(apt: Apt, packages: Iterable[str], root: Path, *, arch: Arch, reporter:
     Raises:
         InfrastructureError: A download failed, or the disk is full.
     """
-    needed = dict(_needed(apt, packages))
+    unpacked = set(packages)
+    found = suites.closure(apt, unpacked, lambda _: True)
+    needed = {name: version for name, version in found.items() if version and name not in unpacked}
     if "libc6" not in needed:
         return False
     reporter.info(f"it needs the libraries of its own release: {len(needed)} packages more")
@@ -68,21 +71,6 @@ def lend(apt: Apt, packages: Iterable[str], root: Path, *, arch: Arch, reporter:
         _start_by(loader, program)
     _lend_assembler(arch, root)
     return True
-
-
-def _needed(apt: Apt, packages: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the packages on which some depend, with their versions, but not these themselves."""
-    seen = set(packages)
-    waiting = [name for package in seen for name in apt.dependencies(package)]
-    while waiting:
-        package = waiting.pop()
-        if package in seen:
-            continue
-        seen.add(package)
-        version = apt.candidate(package)
-        if version is not None:
-            yield package, version
-            waiting += apt.dependencies(package)
 
 
 def _is_program(path: Path) -> bool:
