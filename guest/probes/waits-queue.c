@@ -6,7 +6,6 @@
 #include <mqueue.h>
 #include <signal.h>
 #include <sys/ipc.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 
@@ -101,15 +100,7 @@ static void wait_recvmmsg(struct job *job)
 	pid_t feeder;
 
 	need(job, socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) == 0);
-	feeder = fork();
-	need(job, feeder >= 0);
-	if (feeder == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* The parent, at work on the same job, notes the moments. */
-		if (recv(pair[1], &start, sizeof(start), 0) == sizeof(start))
-			feed(job, pair[1], start);
-		_exit(0);
-	}
+	feeder = fork_feeder(job, pair, feed);
 	start = begin(job);
 	time = timespec_of(job->ns);
 	need(job, send(pair[0], &start, sizeof(start), 0) == sizeof(start));

@@ -9,11 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
-#include <unistd.h>
 
 #include "waits.h"
 
@@ -60,6 +58,17 @@ static void wait_receive_datagram(struct job *job)
 /* A byte each so often wakes who waits for more than will come. */
 #define BYTES 8
 
+static void feed(struct job *job, int fd, int64_t start)
+{
+	for (int byte = 0; byte < BYTES; byte++) {
+		struct timespec due = timespec_of(start + job->ns * byte / BYTES);
+
+		clock_nanosleep(job->wait->clock, TIMER_ABSTIME, &due, NULL);
+		if (send(fd, "", 1, 0) < 0)
+			break;
+	}
+}
+
 static void wait_receive_woken(struct job *job)
 {
 	char bytes[BYTES + 1];
@@ -73,22 +82,7 @@ static void wait_receive_woken(struct job *job)
 	if (slows_down())
 		stop(job, SKIPPED, "what passes between waits at a high ratio is long at a low one");
 	make_pair(job, SOCK_STREAM, pair);
-	feeder = fork();
-	need(job, feeder >= 0);
-	if (feeder == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* The parent, at work on the same job, notes the moments. */
-		if (recv(pair[1], &start, sizeof(start), 0) != sizeof(start))
-			_exit(0);
-		for (int byte = 0; byte < BYTES; byte++) {
-			struct timespec due = timespec_of(start + job->ns * byte / BYTES);
-
-			clock_nanosleep(job->wait->clock, TIMER_ABSTIME, &due, NULL);
-			if (send(pair[1], "", 1, 0) < 0)
-				break;
-		}
-		pause();
-	}
+	feeder = fork_feeder(job, pair, feed);
 	start = begin(job);
 	job->steps = BYTES;
 	set_timeout(job, pair[0], SO_RCVTIMEO);

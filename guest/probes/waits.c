@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -137,6 +138,23 @@ void end(struct job *job)
 	job->end_ns = now(job->wait->clock);
 	job->end_counts = counter();
 	job->end_monotonic_ns = now(CLOCK_MONOTONIC);
+}
+
+pid_t fork_feeder(struct job *job, const int pair[2],
+		  void (*feed)(struct job *job, int fd, int64_t start))
+{
+	pid_t feeder = fork();
+	int64_t start;
+
+	need(job, feeder >= 0);
+	if (feeder == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The parent, at work on the same job, notes the moments. */
+		if (recv(pair[1], &start, sizeof(start), 0) == sizeof(start))
+			feed(job, pair[1], start);
+		_exit(0);
+	}
+	return feeder;
 }
 
 bool refused(int error)

@@ -94,6 +94,12 @@ int64_t tick_late_ns(void);
 void end(struct job *job);
 void stop(struct job *job, enum outcome outcome, const char *what)
 	__attribute__((noreturn));
+/*
+ * Forks who is to send to the other end of a pair of sockets while this end waits.
+ * It starts when it is sent what begin() returned, an int64_t, at @pair[0].
+ */
+pid_t fork_feeder(struct job *job, const int pair[2],
+		  void (*feed)(struct job *job, int fd, int64_t start));
 /* Whether the kernel does not know the call or does not allow it. */
 bool refused(int error);
 
