@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from kernel_fakes import Machine, fake_compiler, make_tarball, make_tree, write_program
 
-from dynaccel.core.errors import ProcessError, UserError
+from dynaccel.core.errors import MissingError, ProcessError, UserError
 from dynaccel.core.events import NullReporter
-from dynaccel.host import kernels
+from dynaccel.host import kernels, tools
 from dynaccel.kbuild import BuildRequest, Patcher, build, reopened, space
 
 if TYPE_CHECKING:
@@ -120,6 +120,19 @@ def test_another_source_under_the_same_name_is_refused(kernel: Kernel, source: P
     subprocess.run(["tar", "-C", source.parent, "-czf", source, "linux-6.1.7"], check=True)
     with pytest.raises(UserError, match="not any more"), reopened(kernel, reporter=QUIET):
         pass
+
+
+def test_what_the_caller_needs_is_looked_for_before_anything_is_built(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = tools.find
+    monkeypatch.setattr(tools, "find", lambda name: None if name == "rsync" else look(name))
+    with (
+        pytest.raises(MissingError, match="needs rsync") as caught,
+        reopened(kernel, programs=("make", "rsync"), reporter=QUIET),
+    ):
+        pass
+    assert caught.value.hint == "sudo apt-get install rsync"
 
 
 def test_an_image_alone_is_refused(tmp_path: Path) -> None:

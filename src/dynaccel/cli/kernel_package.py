@@ -89,13 +89,22 @@ def package(
     found = kernels.resolve(kernel)
     with TerminalReporter.current() as reporter:
         try:
-            with kbuild.reopened(found, compiler=compiler, jobs=jobs, reporter=reporter) as shop:
+            with kbuild.reopened(
+                found, compiler=compiler, jobs=jobs, programs=_programs(formats), reporter=reporter
+            ) as shop:
                 made = list(_packages(shop, formats, output, release, reporter))
         except (KeyboardInterrupt, SystemExit):
             reporter.info("interrupted; the same command goes on where it was")
             raise
     for path in made:
         click.echo(path)
+
+
+def _programs(formats: tuple[Format, ...]) -> tuple[str, ...]:
+    from dynaccel.packaging.kernel import DEB_PROGRAMS, RPM_PROGRAMS  # noqa: PLC0415
+
+    wanted = {Format.RPM: RPM_PROGRAMS, Format.SRPM: RPM_PROGRAMS, Format.DEB: DEB_PROGRAMS}
+    return tuple(dict.fromkeys(name for one in formats for name in wanted[one]))
 
 
 def _packages(

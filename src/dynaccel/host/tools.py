@@ -45,6 +45,7 @@ PACKAGES = {
     "rpmbuild": "rpm",
     "rpmkeys": "rpm",
     "rpmsign": "rpm",
+    "rsync": "rsync",
     "spatch": "coccinelle",
     "tar": "tar",
     "unshare": "util-linux",

@@ -117,7 +117,12 @@ class Reopened:
 
 @contextmanager
 def reopened(
-    kernel: Kernel, *, compiler: str | None = None, jobs: int | None = None, reporter: Reporter
+    kernel: Kernel,
+    *,
+    compiler: str | None = None,
+    jobs: int | None = None,
+    programs: tuple[str, ...] = (),
+    reporter: Reporter,
 ) -> Iterator[Reopened]:
     """Hold the work directory of a kernel in the store, its tree patched as it was.
 
@@ -125,6 +130,7 @@ def reopened(
         kernel: The kernel.
         compiler: As for the build that made it; None: one that fits the tree.
         jobs: How many jobs at once; None: one a CPU.
+        programs: What the caller needs on PATH besides, looked for before anything is built.
         reporter: Gets lines and the progress.
 
     Raises:
@@ -143,7 +149,7 @@ def reopened(
         toolchain.require_tools(
             config,
             arch=arch,
-            programs=modules.PROGRAMS,
+            programs=(*modules.PROGRAMS, *programs),
             llvm=compiler is not None and "clang" in compiler,
         )
         source = sources.resolve(kernel.manifest.source, reporter=reporter)

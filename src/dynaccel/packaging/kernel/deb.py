@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dynaccel.core.kernels import BuiltTree
     from dynaccel.packaging.kernel.names import Naming
 
+PROGRAMS = ("dpkg-deb",)
+"""What making packages needs besides the tools of a build."""
+
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dynaccel.core.kernels import BuiltTree
     from dynaccel.packaging.kernel.names import Naming
 
+PROGRAMS = ("rpmbuild", "rsync")
+"""What making binary packages needs besides the tools of a build: headers are copied by rsync."""
+
 _SCRIPTS = ("split-modules", "install-devel")
 
 
