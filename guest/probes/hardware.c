@@ -7,8 +7,9 @@
  * DYNACCEL_WAITS). All are begun at the first ratio and wait for MS milliseconds
  * of real time, at the same time; meanwhile the ratio is each of the ratios for
  * so many real milliseconds, and then the last one until all are over. Prints a
- * record {"kind": K, "asked_ms": MS, "counts": C} each, or one {"missing": WHY}
- * where the kernel has no such file.
+ * record {"kind": K, "asked_ms": MS, "counts": C, "stale_ns": S} each, or one
+ * {"missing": WHY} where the kernel has no such file. As the wait began the last
+ * tick was S ns of real time ago.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +30,8 @@ struct wait {
 	pthread_t thread;
 	char kind[48];
 	const char *ms;
+	int first_ratio;
+	int64_t stale_ns;
 	uint64_t counts;
 	int error;
 };
@@ -39,8 +42,11 @@ static void *wait_once(void *argument)
 	char line[64];
 	int length = snprintf(line, sizeof(line), "%s %s", wait->kind, wait->ms);
 	int fd = open(WAITS, O_WRONLY | O_CLOEXEC);
+	/* The coarse clock stands still between ticks; read first, it is behind. */
+	int64_t tick_ns = now(CLOCK_MONOTONIC_COARSE);
 	uint64_t begin = counter();
 
+	wait->stale_ns = (now(CLOCK_MONOTONIC) - tick_ns) / wait->first_ratio;
 	if (fd < 0 || write(fd, line, length) != length)
 		wait->error = errno ? errno : EIO;
 	wait->counts = counter() - begin;
@@ -96,6 +102,7 @@ int main(int argc, char **argv)
 		hogs_start(&hogs);
 	for (int i = 0; i < count; i++) {
 		waits[i].ms = argv[2];
+		waits[i].first_ratio = atoi(argv[4]);
 		if (pthread_create(&waits[i].thread, NULL, wait_once, &waits[i]))
 			return 1;
 	}
@@ -121,8 +128,9 @@ int main(int argc, char **argv)
 			status = 1;
 			continue;
 		}
-		printf("{\"kind\": \"%s\", \"asked_ms\": %s, \"counts\": %" PRIu64 "}\n",
-		       waits[i].kind, waits[i].ms, waits[i].counts);
+		printf("{\"kind\": \"%s\", \"asked_ms\": %s, \"counts\": %" PRIu64
+		       ", \"stale_ns\": %" PRId64 "}\n",
+		       waits[i].kind, waits[i].ms, waits[i].counts, waits[i].stale_ns);
 	}
 	hogs_end(&hogs);
 	return status;

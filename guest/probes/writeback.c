@@ -10,6 +10,7 @@
 #define SIZE (1 << 20)
 #define KNOBS "/proc/sys/vm/dirty_"
 #define LIMIT_SEC 60
+#define SETTLE_NS 20000000LL /* of real time, for the flusher to be done */
 
 /*
  * A device that has hardly been written to is allowed no dirty pages at all, and
@@ -45,6 +46,11 @@ int main(int argc, char **argv)
 		while (disk.medium[0] != byte)
 			look_again(ratio);
 		report_slack("writeback", expire_ns, period_ns, start, moment());
+		/*
+		 * The byte is there before the inode is clean, and an inode that is
+		 * made dirty once more until then keeps its age.
+		 */
+		sleep_virtual(period_ns + SETTLE_NS * ratio);
 	}
 	allow_dirty(&disk, 0);
 	return 0;

@@ -35,9 +35,14 @@ MACHINE = {
 }  # fmt: skip
 
 
-def rounds(*checks: Check, final: bool = False) -> Any:
+def rounds(*checks: Check, suspect: bool = False) -> Any:
     left = list(checks)
-    return lambda: [Judged(check=left.pop(0), final=final)]
+
+    def measure() -> list[Judged]:
+        check = left.pop(0)
+        return [Judged(check=check, suspect=suspect and not check.ok)]
+
+    return measure
 
 
 def test_measuring_ends_with_the_first_round_that_holds() -> None:
@@ -59,6 +64,22 @@ def test_what_no_busy_host_explains_is_never_made_good() -> None:
     ])  # fmt: skip
     first, other = best(lambda: next(measured), rounds=2)
     assert (first.ok, other.ok) == (False, True)
+
+
+def test_what_happens_once_in_all_rounds_is_told() -> None:
+    early = replace(BAD, note="a tick early")
+    good = replace(early, ok=True, note="fine")
+    (check,) = best(rounds(early, good, good, good, suspect=True), rounds=4)
+    assert check == replace(good, note="fine; in 1 of 4 rounds a tick early")
+
+
+def test_what_happens_twice_is_no_accident() -> None:
+    early = replace(BAD, note="a tick early")
+    good = replace(early, ok=True, note="fine")
+    (check,) = best(rounds(good, early, good, early, suspect=True), rounds=4)
+    assert check == good  # the first round settled it
+    (check,) = best(rounds(early, good, good, early, suspect=True), rounds=4)
+    assert check == early
 
 
 def verification(*checks: Check) -> Verification:

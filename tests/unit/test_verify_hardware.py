@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 PER_SECOND = 1e9
 
 
-def judged(seconds: float, *, kind: str = "msleep", plan: tuple[int, ...] = (1000,)) -> Judged:
+def judged(
+    seconds: float, *, kind: str = "msleep", plan: tuple[int, ...] = (1000,), stale: float = 0.0
+) -> Judged:
+    counts, stale_ns = round(seconds * PER_SECOND), round(stale * 1e9)
     return hardware.judge(
-        {"kind": kind, "asked_ms": 400, "counts": round(seconds * PER_SECOND)},
+        {"kind": kind, "asked_ms": 400, "counts": counts, "stale_ns": stale_ns},
         plan=plan,
         tick_seconds=0.004,
         counts_per_second=PER_SECOND,
@@ -55,6 +58,12 @@ def test_late_may_be_the_host() -> None:
 def test_jiffies_that_are_compared_begin_within_one() -> None:
     assert judged(0.397, kind="jiffies").check.ok
     assert not judged(0.395, kind="jiffies").check.ok
+
+
+def test_jiffies_that_the_host_left_old_excuse_who_compares_them() -> None:
+    assert judged(0.389, kind="jiffies", stale=0.008).check.ok
+    assert not judged(0.387, kind="jiffies", stale=0.008).check.ok
+    assert not judged(0.389, stale=0.008).check.ok
 
 
 def test_a_change_is_in_the_name() -> None:
