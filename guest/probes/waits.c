@@ -57,7 +57,7 @@ struct segment {
 
 static struct shared {
 	atomic_int ready;
-	atomic_uint go;
+	atomic_uint go, leave;
 	atomic_int ratio;
 	int64_t base, tick_ns;
 	struct job jobs[JOBS];
@@ -110,14 +110,25 @@ int64_t tick_late_ns(void)
 	return late > 0 ? late : 0;
 }
 
+static void wait_for(atomic_uint *flag)
+{
+	while (!atomic_load(flag))
+		syscall(SYS_futex, flag, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static void raise_flag(atomic_uint *flag)
+{
+	atomic_store(flag, 1);
+	syscall(SYS_futex, flag, FUTEX_WAKE, JOBS, NULL, NULL, 0);
+}
+
 int64_t begin(struct job *job)
 {
 	const int64_t grain = job->wait->grain ? job->wait->grain : 1;
 
 	begun = true;
 	atomic_fetch_add(&shared->ready, 1);
-	while (!atomic_load(&shared->go))
-		syscall(SYS_futex, &shared->go, FUTEX_WAIT, 0, NULL, NULL, 0);
+	wait_for(&shared->go);
 	sleep_until(shared->base + job->start);
 	job->ns = shared->base + job->stop - now(CLOCK_MONOTONIC);
 	if (job->ns < SHORTEST_NS)
@@ -213,6 +224,8 @@ static pid_t start_job(const struct wait *wait, int number, int64_t stagger_us)
 		mlockall(MCL_CURRENT | MCL_FUTURE);
 		wait->run(job);
 		job->outcome = DONE;
+		/* To take a process down can take longer than the stagger. */
+		wait_for(&shared->leave);
 		_exit(0);
 	}
 	return child;
@@ -265,6 +278,12 @@ static void tell_state(struct job *job, pid_t child)
 	fclose(file);
 }
 
+static bool is_under_way(int number, pid_t child)
+{
+	return shared->jobs[number].outcome == RUNNING &&
+	       waitpid(child, NULL, WNOHANG) == 0;
+}
+
 static void end_children(const pid_t *children)
 {
 	const int64_t ratio = plan[segments - 1].ratio;
@@ -277,13 +296,19 @@ static void end_children(const pid_t *children)
 		sleep_until(now(CLOCK_MONOTONIC) + NAP_US * NSEC_PER_USEC * ratio);
 		left = 0;
 		for (int i = 0; i < jobs; i++)
-			left += waitpid(children[i], NULL, WNOHANG) == 0;
+			left += is_under_way(i, children[i]);
 	} while (left > 0 && now(CLOCK_MONOTONIC) < limit);
 	for (int i = 0; left > 0 && i < jobs; i++) {
-		if (waitpid(children[i], NULL, WNOHANG) != 0)
+		if (!is_under_way(i, children[i]))
 			continue;
 		tell_state(&shared->jobs[i], children[i]);
 		kill(children[i], SIGKILL);
+	}
+	raise_flag(&shared->leave);
+	for (int i = 0; i < jobs; i++) {
+		/* One that is lost may not be killed, either. */
+		if (shared->jobs[i].outcome != RUNNING)
+			waitpid(children[i], NULL, 0);
 	}
 }
 
@@ -339,8 +364,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "busy") == 0)
 		hogs_start(&hogs);
 	shared->base = now(CLOCK_MONOTONIC) + SETTLE_US * NSEC_PER_USEC * plan[0].ratio;
-	atomic_store(&shared->go, 1);
-	syscall(SYS_futex, &shared->go, FUTEX_WAKE, JOBS, NULL, NULL, 0);
+	raise_flag(&shared->go);
 
 	printf("{\"tick_ns\": %lld}\n", (long long)shared->tick_ns);
 	status = follow_plan();

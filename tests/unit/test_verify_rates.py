@@ -58,6 +58,11 @@ def test_a_rate_holds_within_its_bar(kind: str, virtual: float, *, ok: bool) -> 
     assert bool(check.note) is not ok
 
 
+@pytest.mark.parametrize(("virtual", "ok"), [(2.0055, True), (2.0065, False)])
+def test_a_late_tick_moves_a_coarse_clock_by_whole_jiffies(virtual: float, *, ok: bool) -> None:
+    assert judge(record("a clock", "edge", virtual), ratio=1)["a clock"].ok is ok
+
+
 def test_what_the_reads_leave_open_counts_as_uncertainty() -> None:
     off = judge(record("a clock", "fine", 200.4))["a clock"]
     vague = judge(record("a clock", "fine", 200.4, width=round(0.004 * FREQUENCY)))["a clock"]

@@ -132,6 +132,9 @@ def _bar(
             # A tick that the host did not let happen is counted once for all that were missed.
             bar = IDLE_BAR if kind == "idle" and ratio > 1 else STAT_BAR
             return bar + tick_seconds / real, min(stolen / real, MOST_STOLEN)
+        case "edge":
+            # A tick that the host delays moves it to when that tick was due: to a whole jiffy.
+            return RATE_BAR + tick_seconds / ratio / real, 0.0
         case "tick" | "seconds":
             # Moves with the tick after its time: up to one at either end.
             return RATE_BAR + tick_seconds / real, 0.0
