@@ -263,6 +263,19 @@ def test_a_named_compiler_is_taken_and_what_speaks_against_it_told(
     assert found.command == cross
 
 
+@pytest.mark.usefixtures("machine")
+def test_a_family_alone_means_the_newest_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (13, 14):
+        place = tmp_path / f"llvm-{number}/bin/clang"
+        place.parent.mkdir(parents=True)
+        write_program(place, fake_compiler(f"Debian clang version {number}.0.6"))
+    monkeypatch.setattr(compilers, "LLVM_ROOTS", (tmp_path,))
+    (found,) = toolchain.choices(X86_64, "clang", reporter=QUIET).candidates
+    assert found.number.major == 14
+
+
 def test_a_compiler_that_writes_nothing_is_none(machine: Machine, tmp_path: Path) -> None:
     write_program(machine.bin / "gcc-9", "#!/bin/sh\necho 'true (GNU coreutils) 9.1'\n")
     choice = toolchain.choices(X86_64, "gcc-9", reporter=QUIET)
@@ -275,6 +288,7 @@ def test_a_compiler_that_writes_nothing_is_none(machine: Machine, tmp_path: Path
     [
         ("gcc-10", MissingError, "sudo apt-get install gcc-10; or name another one"),
         ("clang-14", MissingError, "sudo apt-get install clang-14 lld-14 llvm-14; or name"),
+        ("clang", MissingError, "sudo apt-get install clang lld llvm; or name another one"),
         ("gcc-4", MissingError, "sudo apt-get install gcc-4; or name another one"),
         ("turboc", MissingError, "name another one"),
         ("./turboc", UserError, "name a program of gcc or clang"),

@@ -60,6 +60,7 @@ _HEADERS = (
         symbols=("MODULE_SIG", "SYSTEM_TRUSTED_KEYRING", "INTEGRITY_SIGNATURE"),
     ),
 )
+_LLVM_PACKAGES = ("clang", "lld", "llvm")
 _PROGRAMS_OF = {"DEBUG_INFO_BTF": ("pahole", "dwarves"), "KERNEL_ZSTD": ("zstd", "zstd")}
 
 
@@ -137,7 +138,8 @@ def choices(arch: Arch, wanted: str | None, *, reporter: Reporter) -> Choice:
 
     Args:
         arch: What they compile for.
-        wanted: The one that the user named: ``gcc-10``, ``clang-14``, a path; None: all that fit.
+        wanted: The one that the user named: ``gcc-10``, ``clang-14``, a path; ``clang``: the
+            newest one that is there; None: all that fit.
         reporter: Hears of a download.
 
     Raises:
@@ -159,12 +161,15 @@ def default_compiler(arch: Arch) -> Compiler:
     """
     found = compilers.installed(arch)
     if not found:
-        command = compilers.prefix(arch) + "gcc"
         raise MissingError(
             f"there is no C compiler for {arch.name}",
-            hint=tools.install_command(tools.PACKAGES.get(command, f"gcc-{arch.triplet}")),
+            hint=tools.install_command(_gcc_package(arch)),
         )
     return found[0]
+
+
+def _gcc_package(arch: Arch) -> str:
+    return tools.PACKAGES.get(compilers.prefix(arch) + "gcc", f"gcc-{arch.triplet}")
 
 
 def _named(arch: Arch, wanted: str, reporter: Reporter) -> Compiler:
@@ -182,7 +187,14 @@ def _named(arch: Arch, wanted: str, reporter: Reporter) -> Compiler:
     if found is not None:
         return found
     hint = "name another one: --compiler gcc-10, clang-14 or PATH"
-    if match is not None and match[2]:
+    if match is not None and not match[2]:
+        # Debian has clang-14 without clang.
+        same = (one for one in compilers.installed(arch) if one.family.value == match[1])
+        if (found := next(same, None)) is not None:
+            return found
+        packages = (_gcc_package(arch),) if is_gcc else _LLVM_PACKAGES
+        hint = f"{tools.install_command(*packages)}; or {hint}"
+    elif match is not None:
         packaged = compiler_packages.Packaged(
             family=Family(match[1]), major=int(match[2]), arch=arch
         )
