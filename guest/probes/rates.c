@@ -50,17 +50,19 @@ static int read_thread_cpu(long unused, struct sample *sample)
 	return sampled(now(clock), low, sample);
 }
 
-/* What this process used, less what this thread did: the spinning one. */
+/*
+ * What this process used, less what this thread did: the spinning one. That one is
+ * counted as of when Linux last looked at it (thread_group_cputime()), which on a
+ * CPU without a tick (nohz_full) is up to a second ago: its own clock looks.
+ */
 static int read_process_cpu(long unused, struct sample *sample)
 {
+	struct sample thread;
 	int64_t own, all;
 	uint64_t low;
 
-	(void)unused;
-	if (!spinner) {
-		errno = ENODEV;
+	if (read_thread_cpu(unused, &thread))
 		return -1;
-	}
 	own = now(CLOCK_THREAD_CPUTIME_ID);
 	low = counter();
 	all = now(CLOCK_PROCESS_CPUTIME_ID);

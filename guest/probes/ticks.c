@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ticks COUNTS GAP: compute on the last CPU for COUNTS of the counter and tell
- * how many interrupts of its timer came meanwhile. A busy CPU has one for each
- * tick, and few others. GAP is how many counts the CPU may be away before the
+ * ticks COUNTS GAP: compute on the last CPU that is to have a tick for COUNTS of
+ * the counter and tell how many interrupts of its timer came meanwhile. A busy CPU
+ * has one for each tick, and few others. GAP is how many counts the CPU may be away before the
  * host is said to have stolen them.
  */
 #define _GNU_SOURCE
@@ -50,12 +50,43 @@ static long long timer_interrupts(long cpu)
 	return count;
 }
 
+/* Whether a list of the kernel's, such as "1-3,7", names a CPU. */
+static int names(const char *list, long cpu)
+{
+	char *end;
+
+	for (; *list; list = *end == ',' ? end + 1 : end) {
+		long first = strtol(list, &end, 10), last = first;
+
+		if (end == list)
+			return 0;
+		if (*end == '-')
+			last = strtol(end + 1, &end, 10);
+		if (cpu >= first && cpu <= last)
+			return 1;
+	}
+	return 0;
+}
+
+/* CPUs of nohz_full= compute without a tick; the kernel leaves one at least with it. */
+static long last_ticking_cpu(void)
+{
+	long cpu = last_cpu();
+	char list[256];
+
+	if (read_text("/sys/devices/system/cpu/nohz_full", list, sizeof(list)))
+		return cpu;
+	while (cpu > 0 && names(list, cpu))
+		cpu--;
+	return cpu;
+}
+
 int main(int argc, char **argv)
 {
 	struct looks looks = { 0 };
 	long long before, after;
 	uint64_t begin, end;
-	long cpu = last_cpu();
+	long cpu = last_ticking_cpu();
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: ticks COUNTS GAP\n");

@@ -82,6 +82,7 @@ extern u32 dynaccel_speedup_ratio;
 extern const struct dynaccel_sched_map *dynaccel_sched_map;
 
 u64 dynaccel_real_clock(void);
+s64 dynaccel_stall_ns(s64 real_ns);
 unsigned long dynaccel_measure_jiffies_lag(void);
 
 /**
@@ -157,6 +158,11 @@ static __always_inline bool dynaccel_sched_clock_mapped(void)
 static inline u64 dynaccel_real_clock(void)
 {
 	return local_clock();
+}
+
+static inline s64 dynaccel_stall_ns(s64 real_ns)
+{
+	return real_ns;
 }
 
 static inline unsigned long dynaccel_measure_jiffies_lag(void)

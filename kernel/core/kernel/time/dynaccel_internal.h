@@ -108,6 +108,22 @@ static __always_inline u64 dynaccel_sched_real(const struct dynaccel_sched_map *
 }
 
 /**
+ * dynaccel_sched_stall - what a clock has gone on by since a while of real time
+ * @map:	a line from real to virtual time
+ * @now:	virtual nanoseconds
+ * @real_ns:	how long ago, in real nanoseconds
+ *
+ * Return: virtual nanoseconds; S64_MAX when the line had not started by then.
+ */
+static inline s64 dynaccel_sched_stall(const struct dynaccel_sched_map *map,
+				       u64 now, s64 real_ns)
+{
+	if ((s64)(dynaccel_sched_real(map, now) - map->real) < real_ns)
+		return S64_MAX;
+	return dynaccel_mul_ns(real_ns, map->ratio);
+}
+
+/**
  * dynaccel_boot_clock - how long the machine has been up as timekeeping begins
  *
  * Where the scheduler's clock is the generic one, local_clock() stands still until

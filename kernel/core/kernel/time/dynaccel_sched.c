@@ -53,6 +53,28 @@ u64 notrace dynaccel_real_clock(void)
 }
 
 /**
+ * dynaccel_stall_ns - how far apart stamps of the scheduler's clock may be
+ * @real_ns:	the real time after which something counts as stalled
+ *
+ * A stamp from before a change of the ratio cannot be judged by the ratio that
+ * holds now: seconds of virtual time at 1000 are milliseconds of real time, and
+ * would be a stall at ratio 1.
+ *
+ * Return: virtual nanoseconds; S64_MAX until the ratio has held for so long.
+ */
+s64 dynaccel_stall_ns(s64 real_ns)
+{
+	s64 limit;
+
+	/* The map does not change below our feet while the CPU is ours. */
+	preempt_disable();
+	limit = dynaccel_sched_stall(READ_ONCE(dynaccel_sched_map), local_clock(),
+				     real_ns);
+	preempt_enable();
+	return limit;
+}
+
+/**
  * dynaccel_rescale_sched_clock - let the scheduler's clock run at a new ratio
  * @ratio:	how many times faster than real time
  *

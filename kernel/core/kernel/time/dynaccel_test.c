@@ -187,6 +187,30 @@ static void dynaccel_test_sched_far(struct kunit *test)
 			div_u64(century, DYNACCEL_RATIO_MAX));
 }
 
+/* What was stamped before the line started is not judged by its slope. */
+static void dynaccel_test_sched_stall(struct kunit *test)
+{
+	const s64 limit = 3LL * NSEC_PER_SEC;
+	struct dynaccel_sched_map map = {
+		.real = 500 * NSEC_PER_SEC, .virtual = 77 * NSEC_PER_SEC,
+	};
+
+	for (map.ratio = 1; map.ratio <= DYNACCEL_RATIO_MAX; map.ratio++) {
+		u64 judged = map.virtual + limit * map.ratio;
+
+		KUNIT_ASSERT_EQ(test, dynaccel_sched_stall(&map, judged, limit),
+				limit * map.ratio);
+		KUNIT_ASSERT_EQ(test,
+				dynaccel_sched_stall(&map, judged - map.ratio, limit),
+				S64_MAX);
+		/* A CPU whose clock is behind may be before the line. */
+		KUNIT_ASSERT_EQ(test,
+				dynaccel_sched_stall(&map, map.virtual - map.ratio,
+						     limit),
+				S64_MAX);
+	}
+}
+
 /* Changes as they come, one after the other: a ratio, and for how long. */
 static void dynaccel_test_bend(struct dynaccel_hw_line *line, u32 ratio, u64 passed)
 {
@@ -293,6 +317,7 @@ static struct kunit_case dynaccel_test_cases[] = {
 	KUNIT_CASE(dynaccel_test_saturation),
 	KUNIT_CASE(dynaccel_test_sched_line),
 	KUNIT_CASE(dynaccel_test_sched_far),
+	KUNIT_CASE(dynaccel_test_sched_stall),
 	KUNIT_CASE(dynaccel_test_hw_due),
 	KUNIT_CASE(dynaccel_test_hw_behind),
 	KUNIT_CASE(dynaccel_test_hw_drift),
