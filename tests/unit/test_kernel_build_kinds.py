@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from kernel_fakes import Machine, fake_compiler, make_tarball, make_tree, write_program
+from kernel_fakes import Machine, Recorder, fake_compiler, make_tarball, make_tree, write_program
 
 from dynaccel.core import arches
-from dynaccel.core.errors import MissingError
+from dynaccel.core.errors import BuildError, MissingError
 from dynaccel.core.events import NullReporter
 from dynaccel.kbuild import BuildRequest, build, compilers, space
 
@@ -78,6 +79,26 @@ def test_a_named_clang_brings_the_rest_of_llvm(machine: Machine, tmp_path: Path)
     with pytest.raises(MissingError, match=r"needs ld\.lld in") as caught:
         build(replace(request, force=True), patcher=None, reporter=QUIET)
     assert caught.value.hint == "sudo apt-get install clang-14 lld-14 llvm-14"
+
+
+def test_what_was_made_for_another_configuration_is_not_told_as_done(
+    machine: Machine, tmp_path: Path
+) -> None:
+    request = BuildRequest(source=str(make_tarball(tmp_path)))
+    machine.set_mode("error")
+    with pytest.raises(BuildError):
+        build(request, patcher=None, reporter=QUIET)
+    (objects,) = {path.parent for path in tmp_path.glob("**/.config")}
+    made = len([*objects.glob("**/.*.cmd")])
+    assert made > 0
+    machine.set_mode("ok")
+    fragment = tmp_path / "other.config"
+    fragment.write_text("CONFIG_OTHER=y\n")
+    for path in objects.glob("**/.*.cmd"):
+        os.utime(path, (0, 0))
+    reporter = Recorder()
+    build(replace(request, fragments=(fragment,)), patcher=None, reporter=reporter)
+    assert reporter.steps[0].done == 1
 
 
 def test_a_symbol_of_other_versions_is_not_demanded_of_this_one(

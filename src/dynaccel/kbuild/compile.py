@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynaccel.core.errors import BuildError, DynaccelError, InfrastructureError
@@ -13,8 +14,6 @@ from dynaccel.host import process
 from dynaccel.kbuild import buildlog, space, steps
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dynaccel.core.events import Reporter
     from dynaccel.kbuild.make import Make
     from dynaccel.kbuild.workspace import Workspace
@@ -83,10 +82,16 @@ def default_jobs() -> int:
 
 
 def _made_already(objects: Path) -> int:
-    """Return how many steps are done; each leaves a ``.NAME.cmd`` file."""
+    """Return how many steps of this configuration are done; each leaves a ``.NAME.cmd`` file.
+
+    What is older than the configuration was made for another one, and most of it is made again.
+    """
+    since = (objects / ".config").stat().st_mtime_ns
     return sum(
-        name.startswith(".") and name.endswith(".cmd")
-        for _, _, names in os.walk(objects)
+        name.startswith(".")
+        and name.endswith(".cmd")
+        and Path(directory, name).lstat().st_mtime_ns >= since
+        for directory, _, names in os.walk(objects)
         for name in names
     )
 
