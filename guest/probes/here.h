@@ -39,6 +39,37 @@ static inline int read_text(const char *path, char *text, size_t size)
 	return got > 0 ? 0 : -1;
 }
 
+/* Whether a list of the kernel's, such as "1-3,7", names a CPU. */
+static inline int cpu_is_listed(const char *list, long cpu)
+{
+	char *end;
+
+	for (; *list; list = *end == ',' ? end + 1 : end) {
+		long first = strtol(list, &end, 10), last = first;
+
+		if (end == list)
+			return 0;
+		if (*end == '-')
+			last = strtol(end + 1, &end, 10);
+		if (cpu >= first && cpu <= last)
+			return 1;
+	}
+	return 0;
+}
+
+/* CPUs of nohz_full= compute without a tick; Linux leaves one at least with it. */
+static inline long last_ticking_cpu(void)
+{
+	long cpu = last_cpu();
+	char list[256];
+
+	if (read_text("/sys/devices/system/cpu/nohz_full", list, sizeof(list)))
+		return cpu;
+	while (cpu > 0 && cpu_is_listed(list, cpu))
+		cpu--;
+	return cpu;
+}
+
 /* Writes a text into a file that is there. */
 static inline int put(const char *directory, const char *file, const char *text)
 {

@@ -97,6 +97,12 @@ static int quota(uint64_t counts, long period_us)
 	if (put(group.path, "cpu.max", limit) || group_enter(group.path)) {
 		result = fail("limiting a control group");
 	} else {
+		/*
+		 * It is in the tick that use is charged. Before 6.6 a CPU of
+		 * nohz_full= is without one for a second, exceeds the quota by
+		 * so much, and has lost the refills when it is to pay back.
+		 */
+		pin(last_ticking_cpu());
 		/* The first period may have begun before. */
 		compute(counts / 10);
 		compute_and_tell(counts, &tally);

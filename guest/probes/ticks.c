@@ -50,37 +50,6 @@ static long long timer_interrupts(long cpu)
 	return count;
 }
 
-/* Whether a list of the kernel's, such as "1-3,7", names a CPU. */
-static int names(const char *list, long cpu)
-{
-	char *end;
-
-	for (; *list; list = *end == ',' ? end + 1 : end) {
-		long first = strtol(list, &end, 10), last = first;
-
-		if (end == list)
-			return 0;
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		if (cpu >= first && cpu <= last)
-			return 1;
-	}
-	return 0;
-}
-
-/* CPUs of nohz_full= compute without a tick; the kernel leaves one at least with it. */
-static long last_ticking_cpu(void)
-{
-	long cpu = last_cpu();
-	char list[256];
-
-	if (read_text("/sys/devices/system/cpu/nohz_full", list, sizeof(list)))
-		return cpu;
-	while (cpu > 0 && names(list, cpu))
-		cpu--;
-	return cpu;
-}
-
 int main(int argc, char **argv)
 {
 	struct looks looks = { 0 };
