@@ -5,7 +5,9 @@
  *
  * syn=N		nobody answers: N retransmissions after 1, 3, 7, ... s and ETIMEDOUT
  * retransmit=N		data is not acknowledged: N retransmissions, at once, twice,
- *			four times ... the connection's RTO from each other
+ *			four times ... the connection's RTO from each other, 120 s
+ *			at most: the RTO of a guest whose answers take real
+ *			milliseconds is many seconds at a high ratio
  * user-timeout=S	the same with TCP_USER_TIMEOUT of S seconds: ETIMEDOUT
  * keepalive=S		a probe after S s, another after S s, then ETIMEDOUT
  * time-wait		how long a closed connection is listed (60 s)
@@ -23,6 +25,7 @@
 
 #define TIME_WAIT_SEC 60
 #define LIMIT_SEC 60
+#define RTO_MAX_SEC 120 /* TCP_RTO_MAX, include/net/tcp.h */
 #define ATO_MIN_MSEC 40
 #define CONF "/proc/sys/net/ipv4/"
 
@@ -136,15 +139,18 @@ static struct moment send_byte(struct connection *connection, int64_t *rto_ns)
 
 static void retransmit(int wire, int count)
 {
+	const int64_t most_ns = RTO_MAX_SEC * NSEC_PER_SEC;
 	struct connection connection = established(wire);
+	int64_t rto_ns, asked_ns = 0;
 	struct moment start;
-	int64_t rto_ns;
 
 	start = send_byte(&connection, &rto_ns);
 	for (int i = 1; i <= count; i++) {
+		asked_ns += rto_ns;
+		rto_ns = 2 * rto_ns < most_ns ? 2 * rto_ns : most_ns;
 		while (!wire_await(wire, TH_ACK).length)
 			;
-		report_nth("retransmit", i, ((1LL << i) - 1) * rto_ns, start);
+		report_nth("retransmit", i, asked_ns, start);
 	}
 	close(connection.socket);
 }

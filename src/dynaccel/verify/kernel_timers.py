@@ -61,6 +61,8 @@ def _in_steps(steps: int) -> Callable[[float], Iterable[float]]:
 
 
 def _doubling(steps: int) -> Callable[[float], Iterable[float]]:
+    # TCP ends the doubling at 120 s: the last ones are shorter then and the first ones longer,
+    # which makes no difference to what the wheel may add to all of them.
     return lambda asked: [asked / (2**steps - 1) * 2**step for step in range(steps)]
 
 
