@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -48,6 +50,40 @@ void modules_load(void)
 	}
 	if (count >= 0)
 		free(list);
+}
+
+/* A line of modules.devname: "tun net/tun c10:200". */
+static void make_node(const char *line)
+{
+	unsigned int major, minor;
+	char name[128], path[160], kind;
+
+	if (sscanf(line, "%*s %127s %c%u:%u", name, &kind, &major, &minor) != 4)
+		return;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	for (char *slash = strchr(path + 5, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	if (mknod(path, (kind == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) < 0 &&
+	    errno != EEXIST)
+		console("cannot make %s: %s", path, strerror(errno));
+}
+
+void modules_make_nodes(const char *directory)
+{
+	char path[160], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/modules.devname", directory);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file))
+		if (line[0] != '#')
+			make_node(line);
+	fclose(file);
 }
 
 bool modules_used(void)

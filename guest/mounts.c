@@ -237,13 +237,8 @@ static const char *cover_tmp(void)
  * Without any for this kernel each request would start it in vain, which takes
  * long in an emulated machine.
  */
-static const char *provide_modules(void)
+static const char *provide_modules(const char *path)
 {
-	struct utsname name;
-	char path[128];
-
-	uname(&name);
-	snprintf(path, sizeof(path), "/lib/modules/%s", name.release);
 	if (modules_used()) {
 		if (make_directories(path) < 0)
 			return fail("cannot make %s to mount the modules on", path);
@@ -276,16 +271,22 @@ static const char *mount_share(const char *share)
 const char *mounts_root(const struct job *job)
 {
 	const char *problem = mount_root(job->root);
+	struct utsname name;
+	char modules[128];
 
+	uname(&name);
+	snprintf(modules, sizeof(modules), "/lib/modules/%s", name.release);
 	if (!problem)
 		problem = switch_root();
 	if (!problem)
-		problem = provide_modules();
+		problem = provide_modules(modules);
 	if (problem)
 		return problem;
 	problem = mount_system(job->init != NULL);
 	if (problem)
 		return problem;
+	if (!job->init)
+		modules_make_nodes(modules);
 	finish_dev();
 	if (job->init && !strncmp(job->root, "9p:", 3))
 		return cover_tmp();

@@ -69,3 +69,11 @@ def test_the_guests_modprobe_finds_the_rest(modular: Kernel) -> None:
     done = run(modular, script, "--user", "root")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("/sys/module/tun\n")
+
+
+def test_a_device_whose_driver_is_not_loaded_is_there_to_be_opened(modular: Kernel) -> None:
+    if tools.find("modprobe") is None:
+        pytest.skip(f"modprobe is not installed: {tools.install_command('kmod')}")
+    script = "grep -c ^tun /proc/modules; exec 3<>/dev/net/tun && grep -c ^tun /proc/modules"
+    done = run(modular, script)
+    assert (done.returncode, done.stdout) == (0, "0\n1\n"), done.stderr
