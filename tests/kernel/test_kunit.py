@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 KUNIT_CONFIG = paths.data_dir("kernel") / "configs" / "kunit.config"
-SUITE_CASES = 13
+SUITE_CASES = 14
 JOBS = f"{os.cpu_count() or 1}"
 COMPILER = ["CC=ccache gcc"] if shutil.which("ccache") else []
 ENVIRONMENT = {"CCACHE_DIR": str(paths.cache_dir() / "ccache"), "LC_ALL": "C"}
