@@ -33,6 +33,11 @@
 /* Real time for all processes to be woken up, and for a wait that is overdue. */
 #define SETTLE_US 60000
 #define PATIENCE_US (25 * USEC_PER_SEC)
+/*
+ * For how long the host may hold a process up between the stamp of a wait's
+ * beginning and the call: at the ratio of then, so at 1000 -> 1 for 100 s.
+ */
+#define HELD_UP_US 100000
 #define NAP_US 20000
 #define SPIN_US 10000
 /* For a wait that begins when it should be over: the host stalled. */
@@ -288,10 +293,13 @@ static void end_children(const pid_t *children)
 {
 	const int64_t ratio = plan[segments - 1].ratio;
 	int64_t limit = shared->base + shared->jobs[jobs - 1].stop;
-	int left;
+	int left, fastest = 1;
 
+	for (int i = 0; i < segments; i++)
+		fastest = plan[i].ratio > fastest ? plan[i].ratio : fastest;
 	sleep_until(limit);
-	limit = now(CLOCK_MONOTONIC) + PATIENCE_US * NSEC_PER_USEC * ratio;
+	limit = now(CLOCK_MONOTONIC) +
+		(PATIENCE_US * ratio + HELD_UP_US * fastest) * NSEC_PER_USEC;
 	do {
 		sleep_until(now(CLOCK_MONOTONIC) + NAP_US * NSEC_PER_USEC * ratio);
 		left = 0;
