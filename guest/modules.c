@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "directories.h"
 #include "log.h"
 #include "modules.h"
 
@@ -56,16 +57,15 @@ void modules_load(void)
 static void make_node(const char *line)
 {
 	unsigned int major, minor;
-	char name[128], path[160], kind;
+	char name[128], path[160], kind, *slash;
 
 	if (sscanf(line, "%*s %127s %c%u:%u", name, &kind, &major, &minor) != 4)
 		return;
 	snprintf(path, sizeof(path), "/dev/%s", name);
-	for (char *slash = strchr(path + 5, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0755);
-		*slash = '/';
-	}
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	make_directories(path);
+	*slash = '/';
 	if (mknod(path, (kind == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) < 0 &&
 	    errno != EEXIST)
 		console("cannot make %s: %s", path, strerror(errno));

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "directories.h"
 #include "disk.h"
 #include "log.h"
 #include "modules.h"
@@ -55,29 +56,6 @@ void mounts_early(void)
 		if (mount(paths[i][1], paths[i][0], paths[i][1], 0, NULL) < 0)
 			fatal("cannot mount %s: %s", paths[i][0], strerror(errno));
 	}
-}
-
-/* Make a directory and those above it; one that is there already is fine. */
-static int make_directories(const char *path)
-{
-	char part[4096];
-	struct stat status;
-
-	if (strlen(path) >= sizeof(part)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(part, path);
-	for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(part, 0755);
-		*slash = '/';
-	}
-	if (mkdir(part, 0755) == 0)
-		return 0;
-	if (errno == EEXIST && stat(part, &status) == 0 && !S_ISDIR(status.st_mode))
-		errno = ENOTDIR;
-	return errno == EEXIST ? 0 : -1;
 }
 
 /* The merged root has the owner and mode of the upper one: copy the lower's. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ticks COUNTS GAP: compute on the last CPU that is to have a tick for COUNTS of
- * the counter and tell how many interrupts of its timer came meanwhile. A busy CPU
- * has one for each tick, and few others. GAP is how many counts the CPU may be away before the
- * host is said to have stolen them.
+ * the counter and tell how many interrupts of its timer came meanwhile. A busy
+ * CPU has one for each tick, and few others. GAP is how many counts the CPU may
+ * be away before the host is said to have stolen them.
  */
 #define _GNU_SOURCE
 #include "here.h"
