@@ -84,6 +84,7 @@ SIGNS = (
     # Waits.
     Sign(part="changes", name="wait", hooks=("clockevents", "tick-dynticks")),
     Sign(part="hardware waits", hooks=("hardware-time",)),
+    Sign(name="write-back", early=True, hooks=("worker-rescue", "tick-dynticks")),
     Sign(mechanism="wheel", early=True, hooks=("timer-wheel",)),
     Sign(mechanism="jiffies", early=True, hooks=("tick-dynticks", "tick-periodic")),
     Sign(part="waits", hooks=("clockevents", "tick-dynticks")),
